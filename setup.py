@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
@@ -91,6 +92,16 @@ class BuildExt(build_ext):
     def initialize_options(self) -> None:
         super().initialize_options()
         self.parallel = JOBS
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        if self.editable_mode:
+            # An editable install builds in a temporary folder; keep its object files, so that the
+            # next `setup.py build_ext --inplace` compiles only what changed.
+            build = self.distribution.get_command_obj("build", create=True)
+            assert build is not None
+            tag = f"{build.plat_name}-{sys.implementation.cache_tag}"
+            self.build_temp, self.build_lib = f"build/temp.{tag}", f"build/lib.{tag}"
 
     def run(self) -> None:
         # Here and not while setup() is being called: an sdist needs neither Cython nor .c files.
