@@ -1,0 +1,148 @@
+"""Polling and releasing: the consumers' half of the ring, without waiting and without Python.
+
+A consumer owns [next, batch_end), the batch it was handed, and knows that everything below
+`available` may be read; only when the two meet does it look at other cores' memory. What it may
+read ends at its barrier: the slowest of the consumers it comes after, or, where it comes after
+none, what the producers have published.
+
+With several producers the published slots may have holes, so the availability words are walked
+from where the last walk ended. A batch ends before a tombstone, and tombstones in front of a batch
+are skipped; consumers that come after others need that walk only once tombstones exist.
+"""
+
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint32_t, uint64_t
+
+from headrace.ringbuffer.atomics cimport (
+    load_acquire_i32,
+    load_acquire_i64,
+    load_acquire_u32,
+    load_acquire_u64,
+    load_relaxed_u32,
+    load_relaxed_u64,
+    lowest_bit,
+    store_release_i64,
+)
+from headrace.ringbuffer.layout cimport (
+    HR_DATA_PARKED,
+    HR_SPACE_PARKED,
+    hr_consumer_entry,
+)
+from headrace.ringbuffer.parking cimport wake_after_store
+from headrace.ringbuffer.sequencer cimport Geometry, availability_flag
+
+
+ctypedef struct ConsumerCore:
+    Geometry at
+    hr_consumer_entry *entry
+    int64_t next            # all below is released
+    int64_t batch_end       # [next, batch_end) was handed out and is not released
+    int64_t available       # [batch_end, available) may be read, as far as known
+
+
+cdef inline int64_t dependencies_end(ConsumerCore *core, uint64_t after) noexcept nogil:
+    """The slowest sequence among the consumers in `after`; -1 when they changed meanwhile.
+
+    An entry may be given to a new consumer once those behind it have been moved off it. Seeing
+    the new owner's sequence (acquire) implies seeing that move, so `after` is read once more.
+    """
+    cdef uint64_t rest = after
+    cdef int64_t lowest = INT64_MAX
+    cdef int64_t sequence
+    while rest:
+        # Acquire: pairs with release_batch of the consumer in front; its work is visible.
+        sequence = load_acquire_i64(&core.at.header.consumers[lowest_bit(rest)].sequence.value)
+        lowest = sequence if sequence < lowest else lowest
+        rest &= rest - 1
+    if load_relaxed_u64(&core.entry.after) != after:
+        return -1
+    return lowest
+
+
+cdef inline int64_t live_end(const Geometry *at, int64_t known, int64_t end) noexcept nogil:
+    """The first sequence in [known, end) that is not published or is a tombstone, else `end`."""
+    while known < end:
+        # Acquire: pairs with the release stores of availability in mark_multi.
+        if load_acquire_i32(&at.availability[known & at.index_mask]) != availability_flag(
+                at, known):
+            return known
+        known += 1
+    return end
+
+
+cdef inline bint is_tombstone(const Geometry *at, int64_t sequence) noexcept nogil:
+    return load_acquire_i32(&at.availability[sequence & at.index_mask]) == (
+        availability_flag(at, sequence) + 1)
+
+
+cdef inline int64_t available_end(ConsumerCore *core) noexcept nogil:
+    """Where the readable events end, looking at the shared sequences; at most a lap ahead."""
+    cdef uint64_t after = load_acquire_u64(&core.entry.after)
+    cdef int64_t end
+    if after != 0:
+        end = dependencies_end(core, after)
+        if core.at.availability != NULL and load_acquire_u64(&core.at.header.tombstones) != 0:
+            if end > core.next + core.at.capacity:
+                end = core.next + core.at.capacity
+            end = live_end(&core.at, core.available, end)
+    elif core.at.availability == NULL:
+        # Acquire: pairs with commit_single; the slots below the cursor are written.
+        end = load_acquire_i64(&core.at.header.cursor.value)
+    else:
+        end = live_end(&core.at, core.available, core.next + core.at.capacity)
+    return end
+
+
+cdef inline void publish_release(ConsumerCore *core) noexcept nogil:
+    cdef uint32_t bits = HR_SPACE_PARKED
+    if load_relaxed_u32(&core.entry.dependents) != 0:
+        bits |= HR_DATA_PARKED
+    # Release: pairs with gating_sequence and dependencies_end; our reads of the slots are over.
+    store_release_i64(&core.entry.sequence.value, core.next)
+    wake_after_store(&core.at.header.parking, bits)
+
+
+cdef inline void skip_tombstones(ConsumerCore *core) noexcept nogil:
+    """Pass over tombstones at the front, while no batch is out."""
+    cdef uint64_t after = load_acquire_u64(&core.entry.after)
+    cdef int64_t end = core.next + core.at.capacity
+    cdef int64_t begin = core.next
+    if after != 0:
+        end = dependencies_end(core, after)
+    while core.next < end and is_tombstone(&core.at, core.next):
+        core.next += 1
+    if core.next != begin:
+        core.batch_end = core.next
+        core.available = core.next
+        publish_release(core)
+
+
+cdef inline int64_t poll_batch(ConsumerCore *core, int64_t limit) noexcept nogil:
+    """Hand out the next batch, at most `limit` long: the number of events in it.
+
+    The batch is [next, batch_end); nothing may be out already (next == batch_end). Negative: a
+    sequence in shared memory is damaged.
+    """
+    cdef int64_t end
+    if core.available == core.batch_end:
+        end = available_end(core)
+        if end <= core.batch_end:
+            if core.at.availability == NULL or load_acquire_u64(&core.at.header.tombstones) == 0:
+                return 0
+            skip_tombstones(core)
+            end = available_end(core)
+            if end <= core.batch_end:
+                return 0
+        if end - core.next > core.at.capacity:
+            return -1
+        core.available = end
+    end = core.available - core.batch_end
+    if end > limit:
+        end = limit
+    core.batch_end += end
+    return end
+
+
+cdef inline void release_batch(ConsumerCore *core, int64_t count) noexcept nogil:
+    """Let go of the first `count` events of the batch; 0 <= count <= batch_end - next."""
+    core.next += count
+    publish_release(core)

@@ -1,0 +1,163 @@
+"""The segments' files: names, room, locks. POSIX shared memory, or an anonymous file."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+
+import _posixshmem
+
+from headrace.ringbuffer.errors import (
+    CapacityError,
+    EnvironmentFailure,
+    RingExists,
+    RingNotFound,
+    UsageError,
+)
+
+PREFIX = "headrace."
+_FOLDER = "/dev/shm"  # where Linux shows POSIX shared memory as files
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_LOCK_SECONDS_MAX = 10.0
+
+
+def check_name(name: str) -> str:
+    """Return `name` if a ring can be called so, else raise `UsageError`."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot name a ring: 1 to 100 letters, digits, '_', '-' and '.', "
+            "the first one a letter, a digit or '_'"
+        )
+    return name
+
+
+def create_file(name: str | None, size: int) -> int:
+    """Open a new, zeroed segment of `size` bytes whose memory is reserved; a file descriptor."""
+    _check_room(name, size)
+    if name is None:
+        fd = os.memfd_create(PREFIX) if hasattr(os, "memfd_create") else _unnamed_file()
+    else:
+        try:
+            flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
+            fd = _posixshmem.shm_open("/" + PREFIX + name, flags, mode=0o600)
+        except FileExistsError:
+            raise RingExists(
+                f"a ring named {name!r} exists; attach with Ring.attach({name!r}), or if its "
+                "owner is gone remove it: headrace rings --clean"
+            ) from None
+    try:
+        os.ftruncate(fd, size)
+        if hasattr(os, "posix_fallocate"):
+            # Full memory must show here, as an error, not later as a bus error.
+            os.posix_fallocate(fd, 0, size)
+    except OSError as error:
+        os.close(fd)
+        if name is not None:
+            _posixshmem.shm_unlink("/" + PREFIX + name)
+        raise EnvironmentFailure(
+            f"no room for {size:,} bytes of shared memory: {error.strerror}; use a smaller ring "
+            "or a larger /dev/shm"
+        ) from None
+    return fd
+
+
+def _unnamed_file() -> int:
+    name = f"/{PREFIX}{os.getpid()}.{time.monotonic_ns():x}"
+    fd: int = _posixshmem.shm_open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode=0o600)
+    _posixshmem.shm_unlink(name)
+    return fd
+
+
+def _check_room(name: str | None, size: int) -> None:
+    """Refuse what cannot fit before the kernel tries page by page."""
+    room = sys.maxsize
+    with contextlib.suppress(OSError, ValueError):
+        with open("/proc/meminfo", "rb") as file:
+            for line in file:
+                if line.startswith(b"MemAvailable:"):
+                    room = int(line.split()[1]) * 1024
+        if name is not None:
+            disk = os.statvfs(_FOLDER)
+            room = min(room, disk.f_bavail * disk.f_frsize)
+    if size > room or size >= 1 << 46:
+        raise CapacityError(
+            f"the ring would take {size:,} bytes of memory and {room:,} are free; use a smaller "
+            "capacity or smaller events"
+        )
+
+
+def open_file(name: str) -> int:
+    """Open the segment of an existing ring; a file descriptor."""
+    try:
+        fd: int = _posixshmem.shm_open("/" + PREFIX + check_name(name), os.O_RDWR, mode=0o600)
+    except FileNotFoundError:
+        raise RingNotFound(
+            f"no ring is named {name!r} on this machine; headrace rings lists those that are"
+        ) from None
+    except PermissionError as error:
+        raise EnvironmentFailure(f"ring {name!r} belongs to another user: {error}") from None
+    return fd
+
+
+def unlink_file(name: str, inode: int | None = None) -> bool:
+    """Remove the name of a segment; with `inode`, only if it still names that very segment."""
+    try:
+        fd = _posixshmem.shm_open("/" + PREFIX + name, os.O_RDWR, mode=0o600)
+    except FileNotFoundError:
+        return False
+    try:
+        if inode is not None and os.fstat(fd).st_ino != inode:
+            return False
+        _posixshmem.shm_unlink("/" + PREFIX + name)
+    except FileNotFoundError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def list_names() -> list[str]:
+    """The names of all rings on this machine, where the system can list them (Linux)."""
+    try:
+        found = os.listdir(_FOLDER)
+    except OSError:
+        return []
+    return sorted(file[len(PREFIX) :] for file in found if file.startswith(PREFIX))
+
+
+@contextlib.contextmanager
+def exclusive(fd: int) -> Iterator[None]:
+    """Hold the segment's registration lock; the kernel lets go of it when the holder dies.
+
+    A description of its own for each holder, since threads and forked children share the others.
+    """
+    try:
+        own = os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        own = os.dup(fd)
+    try:
+        deadline = time.monotonic() + _LOCK_SECONDS_MAX
+        while True:
+            try:
+                fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if error.errno in (errno.EOPNOTSUPP, errno.EINVAL):
+                    break  # no such locks here (macOS): the caller's thread lock has to do
+                if time.monotonic() > deadline:
+                    raise EnvironmentFailure(
+                        "another process has held the ring's registration lock for "
+                        f"{_LOCK_SECONDS_MAX:g} s; is one of its processes stopped?"
+                    ) from None
+                time.sleep(0.0005)
+        yield
+        with contextlib.suppress(OSError):
+            fcntl.flock(own, fcntl.LOCK_UN)
+    finally:
+        os.close(own)

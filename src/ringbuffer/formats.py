@@ -1,0 +1,72 @@
+"""The event format of a ring: which dtypes it may have, and how they stand in its header."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import numpy as np
+
+from headrace.ringbuffer.errors import DtypeError, RingFormatError
+
+ITEM_BYTES_MAX = 1 << 20
+TEXT_BYTES_MAX = 1 << 16
+
+
+def check_dtype(dtype: Any) -> np.dtype[Any]:
+    """Return `dtype` as a NumPy dtype that can lie in shared memory, or raise `DtypeError`."""
+    try:
+        checked = np.dtype(dtype)
+    except (TypeError, ValueError) as error:
+        raise DtypeError(f"{dtype!r} is not a NumPy dtype: {error}") from None
+    if checked.hasobject:
+        raise DtypeError(
+            f"{_culprit(checked)} holds Python objects, which cannot lie in shared memory; use a "
+            "fixed-size type (int64, float64, S16, U16, datetime64[ns], ...)"
+        )
+    if checked.subdtype is not None:
+        raise DtypeError(
+            f"{checked} is a bare subarray; wrap it in a field: np.dtype([('value', {checked})])"
+        )
+    if not 0 < checked.itemsize <= ITEM_BYTES_MAX:
+        raise DtypeError(
+            f"{checked} has {checked.itemsize:,} bytes an event; between 1 and "
+            f"{ITEM_BYTES_MAX:,} are possible (strings need a length: 'S16', 'U16')"
+        )
+    if len(_encode(checked)) > TEXT_BYTES_MAX:
+        raise DtypeError(f"{checked} has too many fields to be described in a ring's header")
+    return checked
+
+
+def _culprit(dtype: np.dtype[Any]) -> str:
+    for name in dtype.names or ():
+        field = dtype[name]
+        if field.hasobject:
+            return f"field {name!r} ({field.base})"
+    return str(dtype)
+
+
+def _encode(dtype: np.dtype[Any]) -> bytes:
+    return repr(np.lib.format.dtype_to_descr(dtype)).encode()
+
+
+def dtype_to_text(dtype: np.dtype[Any]) -> bytes:
+    """The header's description of a dtype: the literal that .npy files use as well."""
+    text = _encode(dtype)
+    if text_to_dtype(text) != dtype:
+        raise DtypeError(
+            f"{dtype} cannot be described field by field (overlapping fields, or fields out of "
+            "order); lay it out anew without them"
+        )
+    return text
+
+
+def text_to_dtype(text: bytes) -> np.dtype[Any]:
+    """The dtype that `dtype_to_text` described; evaluates literals only."""
+    try:
+        dtype = np.lib.format.descr_to_dtype(ast.literal_eval(text.decode()))
+    except (ValueError, TypeError, SyntaxError, KeyError, IndexError, MemoryError) as error:
+        raise RingFormatError(f"the dtype in the header cannot be read: {error}") from None
+    if not isinstance(dtype, np.dtype) or dtype.hasobject or dtype.itemsize == 0:
+        raise RingFormatError(f"the dtype in the header, {dtype}, cannot lie in shared memory")
+    return dtype

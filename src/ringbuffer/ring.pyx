@@ -1,0 +1,227 @@
+"""`Ring`: creating, attaching, looking at, ending and closing a ring buffer in shared memory.
+
+After the LMAX Disruptor (Thompson, Farley, Barker, Gee, Stewart 2011), moved into shared memory.
+"""
+
+import os
+import weakref
+from dataclasses import dataclass
+
+from libc.stdint cimport INT64_MAX, int64_t
+
+from headrace.ringbuffer.atomics cimport fetch_or_seq_cst_u32
+from headrace.ringbuffer.layout cimport HR_DATA_PARKED, HR_ENDED, HR_SPACE_PARKED
+from headrace.ringbuffer.parking cimport has_ended, wake_parked
+from headrace.ringbuffer.segment cimport Segment
+from headrace.ringbuffer.sequencer cimport gating_sequence, published_prefix
+
+from headrace.ringbuffer import membership
+from headrace.ringbuffer.consumer import Consumer
+from headrace.ringbuffer.errors import RingClosed, UsageError
+from headrace.ringbuffer.producer import Producer
+
+
+@dataclass(frozen=True)
+class ConsumerInfo:
+    """A consumer as seen from outside, at one moment."""
+
+    name: str
+    sequence: int       # all below is released
+    depth: int          # events that it may read and has not released
+    after: tuple        # names of the consumers that it comes after
+    pid: int            # 0: its owner has gone
+    alive: bool
+
+
+cdef class Ring:
+    """A ring buffer of fixed-size events in shared memory.
+
+    Made by `Ring.create` or `Ring.attach`. One `Ring` may be used from any thread; the producers
+    and consumers it makes belong to one thread each. Usable as a context manager: leaving closes.
+    """
+
+    def __init__(self):
+        raise UsageError("use Ring.create(dtype, capacity) or Ring.attach(name)")
+
+    @staticmethod
+    def create(dtype, capacity, name=None, producers="single", *, timestamps=False):
+        """A new, empty ring of `capacity` events (a power of two) of a NumPy `dtype`.
+
+        With a `name` any process of this user can attach to it, until its creator closes it or
+        ends; without one it is shared with forked children only. `producers`: "single" or
+        "multi". `timestamps`: keep an ingest time for each event. Raises DtypeError,
+        CapacityError, RingExists, UsageError, EnvironmentFailure.
+        """
+        if producers not in ("single", "multi"):
+            raise UsageError(f"producers must be 'single' or 'multi', not {producers!r}")
+        cdef Ring self = Ring.__new__(Ring)
+        self.segment = Segment.create(
+            dtype, capacity, name, producers == "multi", bool(timestamps))
+        self.handles = weakref.WeakSet()
+        return self
+
+    @staticmethod
+    def attach(name):
+        """The ring that another process (or this one) created under `name`.
+
+        Everything about it is read from its header, which is checked first. Raises RingNotFound,
+        RingFormatError, UsageError, EnvironmentFailure.
+        """
+        cdef Ring self = Ring.__new__(Ring)
+        self.segment = Segment.attach(name)
+        self.handles = weakref.WeakSet()
+        return self
+
+    cdef int check_open(self) except -1:
+        if self.closed:
+            raise RingClosed("this ring is closed in this process; attach to it again by name")
+        return 0
+
+    def producer(self, wait=None):
+        """A new `Producer` that waits for room by `wait` (default: Backoff()).
+
+        Raises ProducerError if the one producer, or all 64, are taken by living processes.
+        """
+        self.check_open()
+        producer = Producer(self.segment, wait)
+        self.handles.add(producer)
+        return producer
+
+    def consumer(self, name, after=None, wait=None, *, strict=False):
+        """A new `Consumer` under `name`, seeing what is published from now on.
+
+        Where a consumer of that name is left by an owner that has gone, it is resumed from its
+        last released sequence instead. `after`: names of consumers to stay behind. `strict`:
+        raise StaleView, instead of a warning, when a released batch is still referenced. Raises
+        DuplicateConsumer, UnknownConsumer, CyclicDependency, ConsumerError.
+        """
+        self.check_open()
+        consumer = Consumer(self.segment, name, after, wait, strict)
+        self.handles.add(consumer)
+        return consumer
+
+    def end(self):
+        """Say that nothing more will be published: consumers drain what there is, then stop.
+
+        From any process, any number of times; call it after the last commit. Blocked producers
+        get RingEnded.
+        """
+        self.check_open()
+        fetch_or_seq_cst_u32(
+            &self.segment.at.header.parking.flags, HR_ENDED | HR_DATA_PARKED | HR_SPACE_PARKED)
+        wake_parked(&self.segment.at.header.parking, HR_DATA_PARKED | HR_SPACE_PARKED)
+
+    def evict(self, name):
+        """Take out a consumer whose owner is gone, so that it gates the producers no more.
+
+        Raises UnknownConsumer, and DuplicateConsumer while its owner lives.
+        """
+        self.check_open()
+        membership.evict_consumer(self.segment, name)
+
+    def close(self):
+        """Close this process's producers and consumers; the creator also removes the name.
+
+        Threads that wait on them get RingClosed. Memory is unmapped when the last view of it is
+        gone. Closing twice is allowed.
+        """
+        if not self.closed:
+            self.closed = True
+            for handle in list(self.handles):
+                handle.close()
+            self.segment.unlink()
+
+    def unlink(self):
+        """Remove the name now, keeping the ring for those attached; only the creator can."""
+        self.check_open()
+        if self.segment.name is not None and self.segment.owner_pid != os.getpid():
+            raise UsageError(
+                f"ring {self.segment.name!r} was created by process {self.segment.owner_pid}; "
+                "only that one removes its name (headrace rings --clean, if it is gone)")
+        self.segment.unlink()
+
+    @property
+    def name(self):
+        """The name to attach by; None for an anonymous ring."""
+        return self.segment.name
+
+    @property
+    def dtype(self):
+        """The events' dtype."""
+        return self.segment.dtype
+
+    @property
+    def capacity(self):
+        """How many events producers may be ahead of the slowest consumer."""
+        return self.segment.at.capacity
+
+    @property
+    def producers(self):
+        """"single" or "multi"."""
+        return "single" if self.segment.at.availability == NULL else "multi"
+
+    @property
+    def timestamps(self):
+        """Whether each event has an ingest time."""
+        return self.segment.at.times != NULL
+
+    @property
+    def ended(self):
+        """Whether `end` was called."""
+        return has_ended(&self.segment.at.header.parking)
+
+    @property
+    def cursor(self):
+        """How many events were published so far: the sequence of the next one."""
+        cdef int64_t claimed = self.segment.published()
+        cdef int64_t known = claimed - self.segment.at.capacity
+        if self.segment.at.availability == NULL:
+            return claimed
+        return published_prefix(&self.segment.at, known if known > 0 else 0, claimed)
+
+    @property
+    def remaining(self):
+        """How many events can be claimed before a producer would have to wait."""
+        cdef int64_t begin = self.segment.published()
+        cdef int64_t free = gating_sequence(&self.segment.at, begin) - begin
+        return max(0, min(self.segment.at.capacity, free + self.segment.at.capacity))
+
+    def depth(self, name):
+        """How many events consumer `name` could read now and has not released.
+
+        Raises UnknownConsumer.
+        """
+        for consumer in self.consumers:
+            if consumer.name == name:
+                return consumer.depth
+        return membership.entry_of(self.segment, name)  # raises, naming those there are
+
+    @property
+    def consumers(self):
+        """All consumers, a tuple of `ConsumerInfo`; from any process, at any time."""
+        described = membership.describe_consumers(self.segment)
+        sequences = {name: sequence for name, sequence, _, _, _ in described}
+        cursor = self.cursor
+        infos = []
+        for name, sequence, after, pid, alive in described:
+            end = min([cursor] + [sequences.get(other, cursor) for other in after])
+            infos.append(ConsumerInfo(name, sequence, max(0, end - sequence), after, pid, alive))
+        return tuple(infos)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def __repr__(self):
+        state = "closed" if self.closed else f"cursor {self.cursor}"
+        return (f"<Ring {self.name or '(anonymous)'}: {self.capacity} events of "
+                f"{self.dtype.itemsize} bytes, {self.producers} producer, {state}>")
+
+    def __reduce__(self):
+        if self.segment.name is None:
+            raise TypeError(
+                "an anonymous ring cannot be sent to another process; create it with a name, or "
+                "fork")
+        return Ring.attach, (self.segment.name,)
