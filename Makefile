@@ -1,0 +1,77 @@
+# Every target works from a bare clone: it makes the virtual environment, installs, builds, and does
+# none of that again while nothing changed. PYTHON=/path/to/python3 chooses another interpreter.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# One stamp per environment: several may share the sources, each with its own .so files.
+BUILT := build/built-$(subst /,-,$(VENV))
+
+SOURCES := setup.py $(wildcard src/*/*.pyx src/*/*.pxd python/headrace/include/headrace/*.h)
+STUBS := $(wildcard src/*/*.pyi)
+STUBBED := $(subst /,.,$(patsubst src/%.pyi,headrace.%,$(STUBS)))
+PYTEST := $(BIN)/python -m pytest -q
+CHECKED := "not torture and not serial"
+
+.PHONY: build demo test bench torture test-all lint clean distclean
+
+build: $(BUILT)
+
+$(VENV)/installed: pyproject.toml
+	@if ! $(BIN)/python -c '' 2>/dev/null; then \
+	    python="$${PYTHON:-$$(.ci/interpreters --default)}"; \
+	    echo "making $(VENV) with $$python"; \
+	    "$$python" -m venv --clear $(VENV); \
+	fi
+	$(BIN)/python -m pip install -q --upgrade 'pip>=23' 'setuptools>=77' 'Cython>=3.1' 'numpy>=2'
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[dev]'
+	@touch $@
+
+$(BUILT): $(VENV)/installed $(SOURCES)
+	$(BIN)/python setup.py -q build_ext --inplace
+	@touch $@
+
+demo: build
+	$(BIN)/python examples/demo.py
+
+# The tests that measure time run after the others, alone on the machine.
+test: build lint
+	$(PYTEST) -n 2 -m $(CHECKED) tests
+	$(PYTEST) -m "serial and not torture" tests || [ $$? -eq 5 ]
+
+lint: build
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(if $(STUBBED),$(BIN)/stubtest --mypy-config-file pyproject.toml $(STUBBED))
+
+$(VENV)/bench-installed: pyproject.toml $(VENV)/installed
+	@$(BIN)/python .ci/extras.py bench | while read -r package; do \
+	    $(BIN)/python -m pip install -q "$$package" || echo "no $$package: its line is left out"; \
+	done
+	@touch $@
+
+bench: build $(VENV)/bench-installed
+	$(BIN)/python -m bench
+
+torture: build
+	$(PYTEST) -m torture tests
+
+test-all: build
+	@failed=""; \
+	while read -r version python; do \
+	    echo "== Python $$version"; \
+	    .ci/test-on "$$python" ".venvs/$$version" -m "not torture" tests || failed+=" $$version"; \
+	done < <(.ci/interpreters); \
+	if [ -n "$$failed" ]; then echo "failed on Python$$failed"; exit 1; fi
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -f src/*/*.so
+	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv .venvs
