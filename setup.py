@@ -5,7 +5,8 @@ import package lie in three folders, and Cython finds cimports by folder, so a f
 build/include/headrace, shows them to it under their import names.
 
 HEADRACE_SANITIZE=thread|address|undefined in the environment builds with that sanitizer; give such
-a build a folder of its own (`setup.py build --build-base build/thread`).
+a build a folder of its own (`setup.py build --build-base build/thread`). An optimisation level in
+CFLAGS is respected; else it is -O3.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ def sanitizer_flags() -> list[str]:
 def extensions() -> list[Extension]:
     """One extension for each .pyx file."""
     flags = sanitizer_flags()
+    level = [] if flags or "-O" in os.environ.get("CFLAGS", "") else ["-O3"]
     return [
         Extension(
             f"{package}.{source.stem}",
@@ -57,7 +59,7 @@ def extensions() -> list[Extension]:
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
             include_dirs=[(PACKAGE / "include").as_posix()],
             depends=[header.as_posix() for header in sorted(PACKAGE.glob("include/headrace/*.h"))],
-            extra_compile_args=["-O3", *flags],
+            extra_compile_args=[*level, *flags],
             extra_link_args=flags,
         )
         for package, folder in ROOMS.items()
