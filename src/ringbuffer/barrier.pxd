@@ -35,7 +35,8 @@ ctypedef struct ConsumerCore:
     Geometry at
     hr_consumer_entry *entry
     int64_t next            # all below is released
-    int64_t batch_end       # [next, batch_end) was handed out and is not released
+    int64_t batch_end       # [next, batch_end) was handed out, and is not released yet
+    int64_t polled          # events in the batch handed out last
     int64_t available       # [batch_end, available) may be read, as far as known
 
 
@@ -102,25 +103,25 @@ cdef inline void publish_release(ConsumerCore *core) noexcept nogil:
 
 
 cdef inline void skip_tombstones(ConsumerCore *core) noexcept nogil:
-    """Pass over tombstones at the front, while no batch is out."""
+    """Pass over tombstones behind what was handed out."""
     cdef uint64_t after = load_acquire_u64(&core.entry.after)
     cdef int64_t end = core.next + core.at.capacity
-    cdef int64_t begin = core.next
+    cdef int64_t begin = core.batch_end
     if after != 0:
         end = dependencies_end(core, after)
-    while core.next < end and is_tombstone(&core.at, core.next):
-        core.next += 1
-    if core.next != begin:
-        core.batch_end = core.next
-        core.available = core.next
+    while core.batch_end < end and is_tombstone(&core.at, core.batch_end):
+        core.batch_end += 1
+    core.available = core.batch_end
+    if core.batch_end != begin and core.next == begin:
+        core.next = core.batch_end  # nothing is out, so nobody else will let go of them
         publish_release(core)
 
 
 cdef inline int64_t poll_batch(ConsumerCore *core, int64_t limit) noexcept nogil:
     """Hand out the next batch, at most `limit` long: the number of events in it.
 
-    The batch is [next, batch_end); nothing may be out already (next == batch_end). Negative: a
-    sequence in shared memory is damaged.
+    The batch is [batch_end - count, batch_end) afterwards, and stays out until released, like
+    those before it. Negative: a sequence in shared memory is damaged.
     """
     cdef int64_t end
     if core.available == core.batch_end:
@@ -139,10 +140,26 @@ cdef inline int64_t poll_batch(ConsumerCore *core, int64_t limit) noexcept nogil
     if end > limit:
         end = limit
     core.batch_end += end
+    core.polled = end
     return end
 
 
 cdef inline void release_batch(ConsumerCore *core, int64_t count) noexcept nogil:
-    """Let go of the first `count` events of the batch; 0 <= count <= batch_end - next."""
+    """Let go of `count` slots from `next` on; 0 <= count <= batch_end - next."""
     core.next += count
     publish_release(core)
+
+
+cdef inline int64_t slots_of_events(ConsumerCore *core, int64_t count) noexcept nogil:
+    """How many slots the oldest `count` polled events take, tombstones among them included.
+
+    More than are out, when there are not so many events.
+    """
+    cdef int64_t slot = core.next
+    if core.at.availability == NULL or load_acquire_u64(&core.at.header.tombstones) == 0:
+        return count
+    while count > 0 and slot < core.batch_end:
+        if not is_tombstone(&core.at, slot):
+            count -= 1
+        slot += 1
+    return slot - core.next + count

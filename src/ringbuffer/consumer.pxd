@@ -1,5 +1,6 @@
 """Consuming a ring: the C-level face of `Consumer`, for cimport."""
 
+cimport cython
 from libc.stdint cimport int64_t
 
 from headrace.ringbuffer.barrier cimport ConsumerCore
@@ -8,6 +9,7 @@ from headrace.ringbuffer.views cimport ViewPool
 from headrace.ringbuffer.waiting cimport Outcome
 
 
+@cython.final
 cdef class Consumer(Handle):
     # For native code: barrier.pxd works on it without the GIL, one thread at a time.
     cdef ConsumerCore core
@@ -16,6 +18,9 @@ cdef class Consumer(Handle):
     cdef readonly bint strict
     cdef readonly bint ended        # everything was consumed and nothing more will come
     cdef int64_t batch_begin        # [batch_begin, batch_end) is the view handed out last
+    cdef int64_t current_begin      # where the pool's two views begin
+    cdef int64_t spare_begin
+    cdef object nothing             # what a poll without events returns
 
     cdef int64_t fetch(self, int64_t limit, object timeout, bint forever) except -1
     cdef int64_t wait_for_data(self, int64_t limit, object timeout) except -1

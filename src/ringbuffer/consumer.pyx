@@ -6,11 +6,12 @@ contiguous read-only view, which stays true until it is released; then producers
 
 import warnings
 
+cimport cython
 cimport numpy as cnp
 from libc.stdint cimport INT64_MAX, int64_t
 
 from headrace.ringbuffer.atomics cimport fence_seq_cst
-from headrace.ringbuffer.barrier cimport ConsumerCore, poll_batch, release_batch
+from headrace.ringbuffer.barrier cimport ConsumerCore, poll_batch, release_batch, slots_of_events
 from headrace.ringbuffer.futex cimport fence_heavy
 from headrace.ringbuffer.handle cimport Handle
 from headrace.ringbuffer.layout cimport HR_DATA_PARKED
@@ -60,6 +61,7 @@ cdef Outcome attempt_poll(void *core_, int64_t wanted) noexcept nogil:
     return NOT_YET
 
 
+@cython.final
 cdef class Consumer(Handle):
     """One thread's hold on a place in the ring; made by `Ring.consumer(name)`.
 
@@ -84,6 +86,8 @@ cdef class Consumer(Handle):
         if segment.at.times != NULL:
             self.times_pool = ViewPool(
                 np.dtype("<i8"), segment.mapping, False, <Py_ssize_t>segment.at.times)
+        self.nothing = self.pool.make(segment.at.slots, 0)
+        self.spare_begin = self.current_begin = INT64_MAX
         self.name = name
         self.strict = strict
 
@@ -94,9 +98,9 @@ cdef class Consumer(Handle):
     cdef int64_t fetch(self, int64_t limit, object timeout, bint forever) except -1:
         """Move batch_end on; the number of events that it moved by."""
         cdef int64_t count
-        self.batch_begin = self.core.batch_end
         count = poll_batch(&self.core, limit)
         if count > 0:
+            self.batch_begin = self.core.batch_end - count
             return count
         if count == 0 and not forever and timeout is not None and timeout == 0:
             if not has_ended(&self.core.at.header.parking):
@@ -106,6 +110,7 @@ cdef class Consumer(Handle):
     cdef int64_t wait_for_data(self, int64_t limit, object timeout) except -1:
         cdef Wait wait
         cdef Outcome outcome
+        self.batch_begin = self.core.batch_end
         if self.ended:
             return 0
         wait.attempt = attempt_poll
@@ -126,8 +131,10 @@ cdef class Consumer(Handle):
                 "memory are damaged (further ahead than the ring is long); make the ring anew")
         if outcome == CLOSED:
             raise RingClosed(f"consumer {self.name!r} was closed while it waited")
-        self.batch_begin = self.batch_begin if outcome != READY else self.core.next
-        return self.core.batch_end - self.batch_begin
+        if outcome != READY:
+            return 0
+        self.batch_begin = self.core.batch_end - self.core.polled
+        return self.core.polled
 
     cdef int64_t last_look(self, int64_t limit) except -1:
         """The ring was ended and drained; a commit that raced with the end must not be lost.
@@ -141,21 +148,28 @@ cdef class Consumer(Handle):
         count = poll_batch(&self.core, limit)
         if count == 0 and self.core.batch_end >= published_end(&self.core.at):
             self.ended = True
+        self.batch_begin = self.core.batch_end - count
         return count if count > 0 else 0
 
     cdef object hand_out(self, int64_t count):
-        cdef object view = self.pool.view(
-            slot_address(&self.core.at, self.batch_begin), count)
+        cdef object view
+        if count == 0:
+            return self.nothing
+        view = self.pool.view(slot_address(&self.core.at, self.batch_begin), count)
         if self.pool.kept:
             self._kept_view()
+        self.spare_begin = self.current_begin
+        self.current_begin = self.batch_begin
         return view
 
     def _kept_view(self):
+        """The view before the last one is still held; a fault if its slots were released."""
         self.pool.kept = 0
+        if self.spare_begin >= self.core.next:
+            return
         message = (
-            f"a batch of consumer {self.name!r} is still referenced although it was released "
-            f"before sequence {self.batch_begin:,}: its slots are being written again; keep "
-            "batch.copy() instead")
+            f"a batch of consumer {self.name!r} is still referenced although it was released: its "
+            "slots are being written again; keep batch.copy() instead")
         if self.strict:
             raise StaleView(message)
         warnings.warn(message, StaleViewWarning, stacklevel=2)
@@ -188,6 +202,9 @@ cdef class Consumer(Handle):
             most = count
             if most < 0 or most > out:
                 raise UsageError(f"cannot release {count} events: {out} are polled")
+            most = slots_of_events(&self.core, most)
+            if most > out:
+                raise UsageError(f"cannot release {count} events: fewer are polled")
         if most:
             release_batch(&self.core, most)
 

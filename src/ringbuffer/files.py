@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _posixshmem
 import contextlib
 import errno
 import fcntl
@@ -10,8 +11,6 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-
-import _posixshmem
 
 from headrace.ringbuffer.errors import (
     CapacityError,

@@ -1,16 +1,17 @@
 """Publishing to a ring: the C-level face of `Producer`, for cimport."""
 
+cimport cython
 from libc.stdint cimport int64_t
 
 from headrace.ringbuffer.handle cimport Handle
 from headrace.ringbuffer.sequencer cimport ProducerCore
 
 
+@cython.final
 cdef class Producer(Handle):
     # For native code: sequencer.pxd works on it without the GIL, one thread at a time.
     cdef ProducerCore core
     cdef object checked_dtype       # the last dtype object found equal to the ring's
-    cdef object claim_object
 
     cdef int take(self, int64_t count, object timeout) except -1
     cdef int wait_for_room(self, int64_t count, object timeout) except -1
@@ -20,6 +21,7 @@ cdef class Producer(Handle):
     cdef void copy_in(self, const char *data, int64_t count) noexcept
 
 
+@cython.final
 cdef class Claim:
     cdef Producer producer
     cdef int64_t count

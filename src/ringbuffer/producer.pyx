@@ -7,6 +7,7 @@ trace on a single-producer ring, and tombstones, which consumers skip, on a mult
 
 import numpy as np
 
+cimport cython
 cimport numpy as cnp
 from libc.stdint cimport INT64_MAX, int64_t
 from libc.string cimport memcpy
@@ -51,6 +52,7 @@ cdef Outcome attempt_claim(void *core, int64_t wanted) noexcept nogil:
     return READY if try_claim(<ProducerCore *>core, wanted) else NOT_YET
 
 
+@cython.final
 cdef class Producer(Handle):
     """One thread's hold on the writing side of a ring; made by `Ring.producer()`.
 
@@ -67,7 +69,6 @@ cdef class Producer(Handle):
         self.core.limit = self.core.published_known = 0
         self.pool = ViewPool(segment.dtype, segment.mapping, True, <Py_ssize_t>segment.at.slots)
         self.checked_dtype = segment.dtype
-        self.claim_object = None
 
     def __dealloc__(self):
         if self.segment is not None and self.born != -1 and self.born == self.generation[0]:
@@ -142,7 +143,7 @@ cdef class Producer(Handle):
                 "open: they are stored, but consumers may have stopped before them")
         return 0
 
-    def claim(self, count=1, timeout=None):
+    def claim(self, int64_t count=1, timeout=None):
         """A block that claims `count` slots, hands them out as one view, and publishes them.
 
         `with producer.claim(n) as slots:` gives a writable ndarray of shape (n,) and the ring's
@@ -327,6 +328,9 @@ cdef class Producer(Handle):
         raise TypeError("a producer cannot be pickled; pass the ring, and make one there")
 
 
+@cython.final
+@cython.freelist(8)
+@cython.no_gc  # a claim refers to its producer, which never refers to a claim
 cdef class Claim:
     """The block that `Producer.claim` returns: slots on entering, published on leaving."""
 
