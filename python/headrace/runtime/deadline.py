@@ -1,0 +1,40 @@
+"""Moments in time that waits end at."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from headrace.errors import UsageError, WaitTimeout
+
+
+class Deadline:
+    """A moment in time, or never."""
+
+    def __init__(self, timeout: float | None) -> None:
+        if timeout is not None and not timeout >= 0:
+            raise UsageError(f"timeout must be 0 seconds or more, or None, not {timeout!r}")
+        self._end = None if timeout is None else time.monotonic() + timeout
+
+    def left(self) -> float:
+        """Seconds until then; a day stands for ever."""
+        return 86400.0 if self._end is None else max(0.0, self._end - time.monotonic())
+
+    def over(self) -> bool:
+        return self._end is not None and time.monotonic() >= self._end
+
+
+class Hold:
+    """Holding a lock, or failing in time."""
+
+    def __init__(self, lock: threading.RLock, deadline: Deadline) -> None:  # type: ignore[valid-type]
+        self._lock: Any = lock
+        self._deadline = deadline
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=self._deadline.left()):
+            raise WaitTimeout("another thread is publishing to this engine, and blocks")
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()

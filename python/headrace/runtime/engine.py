@@ -1,0 +1,394 @@
+"""The engine: machines on rings, in threads of this process.
+
+Inputs go through a ring, in one order, to the first machine's thread; its outputs go through the
+next ring to the next machine's, and so on; the last one's lie in the output ring, which others can
+consume by name, and which `outputs()` reads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from headrace.compose import Pipeline
+from headrace.errors import EngineStopped, OutputsUnread, StepError, UsageError, WaitTimeout
+from headrace.events import as_events, record_dtype
+from headrace.machine import Machine
+from headrace.ringbuffer import Producer, Ring, WaitStrategy
+from headrace.runtime.backlog import Backlog
+from headrace.runtime.calls import Calls
+from headrace.runtime.deadline import Deadline, Hold
+from headrace.runtime.stage import Records, Stage
+
+_LOOK_SECONDS = 0.05  # how often a waiting call looks whether its engine still lives
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """An event whose step failed, and that was passed over."""
+
+    sequence: int  # in the ring of the stage that failed
+    machine: str
+    event: Records  # one event, of the machine's dtype
+    error: StepError
+
+
+class Engine:
+    """Runs a machine, or a pipeline of machines, each single-writer in a thread of its own.
+
+    `capacity`: events in each ring, a power of two. `step`: "python", "batch" or "native", where
+    a machine has several; None takes the fastest it has. `wait`: how idle stages wait (default:
+    Backoff()). `on_error`: "halt" stops at a failed step, "dead_letter" records the event and goes
+    on. `keep_outputs`: how many unread outputs are kept for `outputs()`; 0 if nobody will read
+    them. `name`: names the input ring, and with ".out" the output ring, for other processes.
+
+    All methods may be called from any thread of the process that made it, not after a fork.
+    Usable as a context manager; leaving it closes. Raises MachineError, CapacityError, UsageError.
+    """
+
+    def __init__(
+        self,
+        machine: Machine | Pipeline,
+        capacity: int = 65536,
+        *,
+        step: str | None = None,
+        wait: WaitStrategy | None = None,
+        on_error: str = "halt",
+        keep_outputs: int = 1 << 20,
+        name: str | None = None,
+    ) -> None:
+        if on_error not in ("halt", "dead_letter"):
+            raise UsageError(f"on_error must be 'halt' or 'dead_letter', not {on_error!r}")
+        if keep_outputs < 0:
+            raise UsageError(f"keep_outputs must be 0 or more, not {keep_outputs}")
+        if not isinstance(machine, (Machine, Pipeline)):
+            raise UsageError(
+                f"an engine runs a machine or a pipeline of machines, not {machine!r}; decorate a "
+                "step function with @headrace.machine(event=..., ...)"
+            )
+        self.machine = machine
+        self._on_error = on_error
+        self._dead_letters: list[DeadLetter] = []
+        self._failure: BaseException | None = None
+        self._calls = Calls()
+        self._publishing = threading.RLock()
+        self._progress = threading.Condition()
+        self._waiters = 0
+        self._closed = False
+        self._stages: list[Stage] = []
+        self._rings: list[Ring] = []
+        self._producers: dict[Stage, Producer] = {}
+        self._backlog: Backlog | None = None
+        try:
+            self._build(machine, capacity, step, wait, name, keep_outputs)
+        except BaseException:
+            for ring in self._rings:
+                ring.close()
+            raise
+        for stage in self._stages:
+            stage.start()
+
+    def _build(
+        self,
+        machine: Machine | Pipeline,
+        capacity: int,
+        step: str | None,
+        wait: WaitStrategy | None,
+        name: str | None,
+        keep_outputs: int,
+    ) -> None:
+        machines = machine.stages if isinstance(machine, Pipeline) else (machine,)
+        ring = self._ring(machines[0].event, capacity, name, timestamps=True)
+        self._producer = ring.producer()
+        for index, each in enumerate(machines):
+            stage = Stage(each, ring, self, step=step, wait=wait)
+            self._stages.append(stage)
+            if each.output is None:
+                break
+            last = index == len(machines) - 1
+            suffix = "out" if last else str(index + 1)
+            ring = self._ring(
+                record_dtype(each.output), capacity, name and f"{name}.{suffix}", timestamps=False
+            )
+            stage.output_ring = ring
+            self._producers[stage] = ring.producer()
+            if last and keep_outputs:
+                self._backlog = Backlog(ring, keep_outputs)
+
+    def _ring(
+        self, dtype: np.dtype[Any], capacity: int, name: str | None, *, timestamps: bool
+    ) -> Ring:
+        ring = Ring.create(dtype, capacity, name, timestamps=timestamps)
+        self._rings.append(ring)
+        return ring
+
+    # What the stages call, from their threads.
+
+    def on_failure(self, stage: Stage, error: StepError, origin: int, event: Records) -> bool:
+        call = self._calls.get(origin)
+        if call is not None:
+            call.error = error
+            return True
+        if self._on_error == "dead_letter":
+            self._dead_letters.append(
+                DeadLetter(error.sequence, stage.machine.name, event.copy(), error)
+            )
+            return True
+        self._failure = error
+        return False
+
+    def on_crash(self, stage: Stage, error: BaseException) -> None:
+        self._failure = error
+
+    def emit(self, stage: Stage, records: Records) -> None:
+        producer = self._producers[stage]
+        if self._calls and stage is self._stages[-1]:
+            self._calls.collect(records)
+        while len(records):
+            records = records[producer.try_publish(records) :]
+            if not len(records):
+                return
+            if stage is self._stages[-1] and self._backlog is not None and self._backlog.pump():
+                continue
+            try:
+                # Not the whole rest: half a ring, so that it starts to move as soon as it can.
+                piece = records[: max(1, self._rings[-1].capacity // 2)]
+                producer.publish(piece, timeout=_LOOK_SECONDS)
+                records = records[len(piece) :]
+            except WaitTimeout:
+                if self._failure is not None:
+                    return  # a later stage has halted, and reads no more
+
+    def moved(self) -> None:
+        if self._waiters:
+            with self._progress:
+                self._progress.notify_all()
+
+    # What users call.
+
+    def publish(self, events: Any, timeout: float | None = None) -> int:
+        """Put `events` (an array of the first machine's event dtype, any length) into the ring.
+
+        Returns the sequence of the first. Copies; blocks while the ring is full, `timeout` seconds
+        at most (WaitTimeout, whose `.published` counts those that went in). Raises DtypeError,
+        EngineStopped, OutputsUnread, and the StepError that has halted the engine.
+        """
+        array = self._as_events(events)
+        deadline = Deadline(timeout)
+        first = -1
+        done = 0
+        with self._hold(deadline):
+            while True:
+                self._check_running()
+                try:
+                    sequence = self._producer.publish(array[done:], min(deadline.left(), 0.1))
+                    return sequence if first < 0 else first
+                except WaitTimeout as error:
+                    moved = getattr(error, "published", 0)
+                    if moved and first < 0:
+                        first = self._producer.sequence - moved
+                    done += moved
+                    self._explain_standstill()
+                    if deadline.over():
+                        error.published = done  # type: ignore[attr-defined]
+                        raise
+
+    def call(self, event: Any, timeout: float | None = None) -> Records:
+        """Publish one event and wait for its outputs: an array of output records, in order.
+
+        `event`: a tuple, dict, record or array of length 1. Waits until every stage is through
+        with it. An exception in a step is raised here, and the engine goes on with the state
+        before the event. Raises StepError, WaitTimeout (the event stays published), DtypeError,
+        EngineStopped.
+        """
+        array = self._as_events(event)
+        if len(array) != 1:
+            raise UsageError(f"call takes one event, not {len(array)}; publish takes many")
+        deadline = Deadline(timeout)
+        with self._hold(deadline):
+            sequence = self._producer.sequence
+            call = self._calls.open(sequence)
+            try:
+                self.publish(array, None if timeout is None else deadline.left())
+            except BaseException:
+                self._calls.close(sequence)
+                raise
+        try:
+            if not self._wait_through(sequence + 1, deadline):
+                raise WaitTimeout(
+                    f"no answer to input {sequence:,} within {timeout:g} s; it is published and "
+                    "will be stepped"
+                )
+        finally:
+            self._calls.close(sequence)
+        if call.error is not None:
+            raise call.error
+        output = self._stages[-1].machine.output
+        return call.outputs(None if output is None else record_dtype(output))
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Wait until all that was published so far has gone through every stage.
+
+        Raises WaitTimeout, OutputsUnread, EngineStopped, and the StepError that has halted it.
+        """
+        deadline = Deadline(timeout)
+        if not self._wait_through(self._producer.sequence, deadline):
+            at = [f"{stage.machine.name} at {stage.done:,}" for stage in self._stages]
+            raise WaitTimeout(f"not drained within {timeout:g} s: {', '.join(at)}")
+
+    def outputs(self, follow: bool = False) -> Iterator[Records]:
+        """Unread outputs, in order, as arrays of output records; each is yielded once.
+
+        Ends when the outputs of all that was published before have been yielded; with `follow`,
+        when the engine is closed, waiting for more until then. Raises UsageError if no machine
+        here has outputs or `keep_outputs` is 0, and the StepError that has halted the engine,
+        once the outputs before it are yielded.
+        """
+        if self._backlog is None:
+            raise UsageError(
+                "there are no outputs to read: the last machine has no output dtype, or the "
+                "engine was made with keep_outputs=0"
+            )
+        return self._read_outputs(self._backlog, self._producer.sequence, follow)
+
+    def _read_outputs(self, backlog: Backlog, end: int, follow: bool) -> Iterator[Records]:
+        while True:
+            over = self._stages[-1].stopped or (not follow and self._through(end))
+            records = backlog.take()
+            if records is not None:
+                yield records
+            elif over:
+                if self._failure is not None:
+                    raise self._failure
+                return
+            else:
+                cursor = self._rings[-1].cursor
+                self._wait_a_moment(_LOOK_SECONDS, lambda: self._rings[-1].cursor != cursor)
+
+    @property
+    def state(self) -> Any:
+        """A copy of the machine's state between two batches (a pipeline: a tuple of states)."""
+        states = tuple(stage.state() for stage in self._stages)
+        return states if isinstance(self.machine, Pipeline) else states[0]
+
+    @property
+    def sequence(self) -> int:
+        """How many inputs the first machine has stepped over: its state is that after these."""
+        return self._stages[0].done
+
+    @property
+    def dead_letters(self) -> tuple[DeadLetter, ...]:
+        """Events that were passed over because their step failed, oldest first."""
+        return tuple(self._dead_letters)
+
+    @property
+    def input_ring(self) -> Ring:
+        """The ring that inputs go through; to look at, and for consumers of one's own."""
+        return self._rings[0]
+
+    @property
+    def output_ring(self) -> Ring | None:
+        """The ring of output records, for consumers of one's own; None without outputs."""
+        return self._stages[-1].output_ring
+
+    def close(self, timeout: float | None = None) -> None:
+        """Let the stages finish what was published, then stop them. Twice is allowed.
+
+        Unread outputs that fit stay readable by `outputs()`. Raises WaitTimeout if a stage does
+        not end in time, and the StepError that has halted the engine.
+        """
+        deadline = Deadline(timeout)
+        if not self._closed:
+            with self._hold(deadline):
+                self._closed = True
+                self._rings[0].end()
+            for stage in self._stages:
+                while not stage.join(_LOOK_SECONDS):
+                    if self._backlog is not None and self._backlog.overflowing:
+                        self._backlog.give_up()
+                    if deadline.over():
+                        raise WaitTimeout(f"stage {stage.machine.name} did not end in {timeout:g} s")
+            if self._backlog is not None:
+                self._backlog.give_up()
+            for ring in self._rings:
+                ring.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.close()
+        except BaseException as failure:
+            if error is None:  # an error in the block is not to be hidden by its consequence
+                raise
+            if failure is not error:
+                error.add_note(f"while closing the engine: {failure}")
+
+    # Waiting.
+
+    def _as_events(self, events: Any) -> Records:
+        if self._closed:
+            raise EngineStopped("this engine is closed")
+        return as_events(self._stages[0].machine.event, events)
+
+    def _check_running(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            raise EngineStopped("this engine is closed")
+
+    def _explain_standstill(self) -> None:
+        if self._backlog is not None and self._backlog.overflowing:
+            raise OutputsUnread(
+                "the engine stands still because its outputs are not read: read them from another "
+                "thread (for outputs in engine.outputs(follow=True)), publish less before reading, "
+                "or say how many to keep (keep_outputs=n, or 0 if nobody reads them)"
+            )
+
+    def _through(self, end: int) -> bool:
+        """Whether every stage is through with all that descends from inputs below `end`."""
+        for stage in self._stages:
+            if stage.done < end:
+                return False
+            if stage.output_ring is not None:
+                end = stage.output_ring.cursor
+        return True
+
+    def _wait_through(self, end: int, deadline: Deadline) -> bool:
+        while not self._through(end):
+            if self._failure is not None:
+                raise self._failure
+            if any(stage.stopped for stage in self._stages):
+                raise EngineStopped("the engine was closed meanwhile")
+            self._explain_standstill()
+            if deadline.over():
+                return False
+            self._wait_a_moment(min(deadline.left(), _LOOK_SECONDS), lambda: self._through(end))
+        return True
+
+    def _wait_a_moment(self, seconds: float, over: Callable[[], bool]) -> None:
+        """Sleep until a stage moves on, unless it is `over` already."""
+        with self._progress:
+            # Counted before the last look: a stage that moves after it sees the count.
+            self._waiters += 1
+            try:
+                if not over():
+                    self._progress.wait(seconds)
+            finally:
+                self._waiters -= 1
+
+    def _hold(self, deadline: Deadline) -> Hold:
+        return Hold(self._publishing, deadline)
