@@ -27,7 +27,7 @@ $(VENV)/installed: pyproject.toml
 	    echo "making $(VENV) with $$python"; \
 	    "$$python" -m venv --clear $(VENV); \
 	fi
-	$(BIN)/python -m pip install -q --upgrade 'pip>=23' 'setuptools>=77' 'Cython>=3.1' 'numpy>=2'
+	$(BIN)/python -m pip install -q 'pip>=23' 'setuptools>=77' 'Cython>=3.1' 'numpy>=2'
 	$(BIN)/python -m pip install -q --no-build-isolation -e '.[dev]'
 	@touch $@
 
@@ -40,7 +40,7 @@ demo: build
 
 # The tests that measure time run after the others, alone on the machine.
 test: build lint
-	$(PYTEST) -n 2 -m $(CHECKED) tests
+	$(PYTEST) -n 2 --dist loadgroup -m $(CHECKED) tests
 	$(PYTEST) -m "serial and not torture" tests || [ $$? -eq 5 ]
 
 lint: build

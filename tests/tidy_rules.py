@@ -25,6 +25,7 @@ ROOMS = (
     "_include",
     "wait",
     "events",
+    "state",
     "machine",
     "compose",
     "protocol",
@@ -33,6 +34,7 @@ ROOMS = (
     "replay",
     "runtime",
     "tabular",
+    "latency",
     "system",
     "supervision",
     "simulation",
@@ -191,7 +193,7 @@ def python_imports(path: PurePosixPath, text: str) -> Iterator[tuple[int, str]]:
 
 def import_direction(path: PurePosixPath, text: str) -> list[str]:
     module = module_of(path)
-    if module is None or module in ("headrace", "headrace.__main__"):
+    if module in (None, "headrace", "headrace.__main__"):
         return []  # `headrace` re-exports from every room
     room = room_of(module)
     if room not in ROOMS:
