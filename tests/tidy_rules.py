@@ -26,6 +26,7 @@ ROOMS = (
     "wait",
     "events",
     "state",
+    "native",
     "machine",
     "compose",
     "protocol",
@@ -44,7 +45,7 @@ ROOMS = (
     "cli",
 )
 # Rooms that know of no clock, chance, operating system, thread or network.
-PURE_ROOMS = {"events", "machine", "compose", "protocol", "reference"}
+PURE_ROOMS = {"events", "state", "native", "machine", "compose", "protocol", "reference"}
 IMPURE_MODULES = {
     "time",
     "datetime",
