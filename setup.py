@@ -114,7 +114,8 @@ class BuildExt(build_ext):
         translated = cythonize(
             self.extensions,
             include_path=[INCLUDE.as_posix()],
-            build_dir="build/c",
+            # What Cython makes of `cimport numpy` fits the NumPy that it saw.
+            build_dir=f"build/c-{sys.implementation.cache_tag}-numpy-{numpy.__version__}",
             compiler_directives=DIRECTIVES,
             nthreads=JOBS,
         )

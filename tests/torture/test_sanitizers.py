@@ -15,7 +15,7 @@ from run_sanitized import MISSING, REPORTED, ROOT
 pytestmark = [
     pytest.mark.torture,
     pytest.mark.timeout(1800),
-    pytest.mark.xdist_group("sanitizers"),  # two builds at once would share build/c
+    pytest.mark.xdist_group("sanitizers"),  # two builds at once would share generated C
 ]
 
 HERE = Path(__file__).parent
