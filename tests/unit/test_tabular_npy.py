@@ -70,6 +70,18 @@ def test_npy_fields_in_another_order_and_of_narrower_types(tmp_path: Path) -> No
     assert "fields left out: 'extra'" in notes[0]
 
 
+def test_an_array_of_plain_values_is_good_for_a_single_field(tmp_path: Path) -> None:
+    want = np.dtype([("value", "f8")])
+    for name, content in (
+        ("a.npy", npy(np.arange(3, dtype="f4"))),
+        ("a.npz", npz(b=np.arange(3.0))),
+    ):
+        events, _ = read(file_of(tmp_path, content, name), want)
+        assert events["value"].tolist() == [0, 1, 2]
+    error = refused(stdin(npy(np.array([b"x"]))), want)
+    assert "field 'value' is |S1 in the file, the machine wants float64" in error.reason
+
+
 def test_npy_nested_fields_are_matched_by_name(tmp_path: Path) -> None:
     have = np.array([((1, 2), [5, 6])], [("at", [("y", "i2"), ("x", "i2")]), ("v", "i2", (2,))])
     want = np.dtype([("at", [("x", "i4"), ("y", "i4")]), ("v", "i8", (2,))])

@@ -49,6 +49,17 @@ def test_csv_as_it_is_written() -> None:
     assert stream.getvalue().decode() == text
 
 
+def test_csv_puts_every_special_character_into_quotes() -> None:
+    stream = io.BytesIO()
+    dtype = np.dtype([("a", "S4"), ("b", "U4")])
+    records = np.array([(b"\r", "\n"), (b'"', ","), (b"\xff", " "), (b"", "")], dtype)
+    sink = open_sink("-", dtype, stream)
+    sink.write(records)
+    sink.commit()
+    assert stream.getvalue() == b'a,b\n"\r","\n"\n"""",","\n\xff, \n,\n'
+    assert read(stdin(stream.getvalue()), dtype)[0].tolist() == records.tolist()
+
+
 @pytest.mark.parametrize("name", ["o.npy", "o.npz", "o.csv", "o.csv.gz"])
 def test_the_same_records_make_the_same_bytes(name: str, tmp_path: Path) -> None:
     contents = set()

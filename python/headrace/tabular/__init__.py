@@ -15,6 +15,7 @@ from headrace.errors import InputError, UsageError
 
 from .columns import Array, Dtype
 from .csv_text import CsvSource
+from .fitting import as_record
 from .npy import MAGIC, ArchiveSource, ArraySource
 from .sink import CountingSink, CsvSink, NpySink, Sink, Staged
 from .source import Source
@@ -25,6 +26,7 @@ __all__ = [
     "Dtype",
     "Sink",
     "Source",
+    "as_record",
     "kind_of",
     "open_sink",
     "open_source",

@@ -41,7 +41,8 @@ class Column:
         """The column of these records (shape (n,)) as a view: write to it to fill the records."""
         found = records
         for step in self.path:
-            found = found[step] if isinstance(step, str) else found[(..., *step)]
+            place: Any = step if isinstance(step, str) else (..., *step)
+            found = found[place]
         return found
 
 

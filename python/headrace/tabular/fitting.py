@@ -17,6 +17,11 @@ Fit = Callable[[Array], Array]
 _FAMILIES = ("biufc", "SU", "M", "m", "V")
 
 
+def as_record(dtype: Dtype, name: str) -> Dtype:
+    """A plain dtype as a record with one field of that name: the same bytes; a record stays."""
+    return dtype if dtype.names is not None else np.dtype([(name, dtype)])
+
+
 def misfits(have: Dtype, want: Dtype) -> list[str]:
     """Every reason why records of `have` cannot become records of `want`; empty where they can."""
     if have.names is None:

@@ -12,13 +12,13 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
 
 from .columns import Array, Dtype
-from .fitting import Fit, fit, listed, misfits, missing_fields, spare_fields
+from .fitting import Fit, as_record, fit, listed, misfits, missing_fields, spare_fields
 from .source import Source
 
 MAGIC = b"\x93NUMPY"
@@ -91,6 +91,7 @@ class ArraySource(Source):
             self._header = read_header(stream)
         except _DAMAGE as error:
             raise self.bad(str(error)) from None
+        self._header = _named(self._header, dtype)
         self.total = self._header.count
         self._array = self._map() if mapped else None
         self._fit = _fit_or_refuse(self, self._header.dtype)
@@ -155,7 +156,6 @@ class ArchiveSource(Source):
         except _DAMAGE as error:
             raise self.bad(f"is no .npz archive, or damaged: {error}") from None
         self._chosen = self._choose()
-        self._fits: dict[str, Fit] = {}
         self.total = self._headers[self._chosen[0]].count
         self._have = self._dtype_of_chosen()
         self._fit = _fit_or_refuse(self, self._have)
@@ -189,7 +189,9 @@ class ArchiveSource(Source):
         """The names of the arrays to read: one for each field, or a single structured one."""
         names = self.dtype.names or ()
         missing = missing_fields(self._headers, names)
-        structured = [name for name, header in self._headers.items() if header.dtype.names]
+        structured = [
+            name for name, header in self._headers.items() if _named(header, self.dtype).dtype.names
+        ]
         if not missing:
             chosen = list(names)
             lengths = {name: self._headers[name].count for name in chosen}
@@ -215,11 +217,11 @@ class ArchiveSource(Source):
     def _dtype_of_chosen(self) -> Dtype:
         if self._by_field():
             return np.dtype([(name, self._headers[name].dtype) for name in self._chosen])
-        return self._headers[self._chosen[0]].dtype
+        return _named(self._headers[self._chosen[0]], self.dtype).dtype
 
     def _next(self, size: int) -> Array:
         if not self._by_field():
-            return self._read_member(self._chosen[0], size)
+            return self._read_member(self._chosen[0], size).view(self._have)
         records = np.zeros(size, self._have)
         for name in self._chosen:
             records[name] = self._read_member(name, size)
@@ -232,6 +234,14 @@ class ArchiveSource(Source):
         except _DAMAGE as error:
             raise ValueError(f"array {name!r} {error}") from None
         return np.frombuffer(data, dtype)
+
+
+def _named(header: Header, dtype: Dtype) -> Header:
+    """An array of plain values is good for events with one field."""
+    names = dtype.names or ()
+    if len(names) != 1:
+        return header
+    return replace(header, dtype=as_record(header.dtype, names[0]))
 
 
 def _fit_or_refuse(source: Source, have: Dtype) -> Fit:

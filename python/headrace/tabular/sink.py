@@ -114,6 +114,20 @@ class CountingSink(Sink):
         pass
 
 
+class _LineFeeds:
+    """Turns the line ends of csv.writer into line feeds.
+
+    Before Python 3.13 it puts only those line breaks into quotes that its own line ends consist of,
+    so it has to believe in both.
+    """
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+
+    def write(self, line: str) -> None:
+        self._text.write(line[:-2] + "\n")
+
+
 class CsvSink(Sink):
     """A CSV table with a header line, UTF-8, lines ended by a line feed; gzip where asked for.
 
@@ -135,7 +149,7 @@ class CsvSink(Sink):
             self._zipped = gzip.GzipFile("", "wb", fileobj=self._binary, mtime=0)
         raw = cast(BinaryIO, self._zipped) if self._zipped is not None else self._binary
         self._text = io.TextIOWrapper(raw, "utf-8", "surrogateescape", newline="")
-        self._writer = csv.writer(self._text, lineterminator="\n")
+        self._writer = csv.writer(_LineFeeds(self._text), lineterminator="\r\n")
         self._writer.writerow([column.name for column in self._columns])
 
     def write(self, records: Array) -> None:
