@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ from ring_tools import (
 )
 
 import headrace as hr
-from headrace.ringbuffer import errors, list_rings, remove_ring
+from headrace.ringbuffer import errors, list_rings, remove_ring, segment
 
 Names = Callable[[], str]
 
@@ -39,6 +40,7 @@ def ring(ring_name: Names) -> Iterator[hr.Ring]:
 
 def refused(name: str) -> str:
     """What attaching says; it leaves nothing open behind."""
+    gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(errors.RingFormatError) as caught:
         hr.Ring.attach(name)
@@ -67,7 +69,7 @@ def test_offsets_of_these_tests_are_right(ring: hr.Ring) -> None:
         ("layout_version", 2, "layout version 2, but this headrace reads version 1; use the same"),
         ("byte_order", 0x04030201, "another byte order"),
         ("segment_bytes", 4096, "offsets"),
-        ("capacity", 16, "offsets"),
+        ("capacity", 1024, "offsets"),
         ("capacity", 7, "damaged"),
         ("capacity", 1 << 41, "damaged"),
         ("slots_allocated", 8, "offsets"),
@@ -102,7 +104,6 @@ def test_fixed_part(ring: hr.Ring, field: str, value: int, words: str, vouch: bo
         b"{'a': 1}",
         b"[('a', '<i8', (1 << 80,))]",
         b"[('a', '<i8', -1)]",
-        b"[('a', ('<i8', (2, 2)), 5)]",
         b"None",
         b"5",
         b"'<i999999999999'",
@@ -119,7 +120,8 @@ def test_dtype_text(ring: hr.Ring, description: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 100, 107, 128, 4096, HEADER_BYTES, HEADER_BYTES + 10])
-def test_truncated(ring: hr.Ring, size: int) -> None:
+def test_truncated(ring: hr.Ring, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment, "_BEING_CREATED_SECONDS_MAX", 0.05)
     name = ring.name
     ring.close()
     with open(path_of(name), "wb") as file:
