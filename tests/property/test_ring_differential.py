@@ -345,6 +345,7 @@ class SeveralProducers(RingAgainstModel):
 
 
 LIMITS = settings(
+    report_multiple_bugs=False,
     max_examples=100,
     stateful_step_count=100,
     deadline=None,
