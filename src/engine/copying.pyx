@@ -1,0 +1,81 @@
+"""Copying states: for checkpoints, so it must be quick, and exact.
+
+Containers and arrays are copied here, all that cannot change is shared, and what is neither goes
+to copy.deepcopy. One object that stands in two places stays one in the copy, since a step that
+changes it in place changes both.
+"""
+
+import copy
+import dataclasses
+
+import numpy as np
+
+from cpython.dict cimport PyDict_Copy, PyDict_Next
+from cpython.object cimport PyObject
+
+cdef frozenset ATOMS = frozenset({
+    int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range,
+    np.datetime64, np.timedelta64, *np.sctypeDict.values(),
+} - {np.void, np.object_})
+
+
+cpdef bint is_immutable(object value):
+    """Whether nothing in `value` can change: it need not be copied, ever."""
+    cdef object kind = type(value)
+    if kind in ATOMS:
+        return True
+    if kind is tuple or kind is frozenset:
+        for one in value:
+            if not is_immutable(one):
+                return False
+        return True
+    if dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen:
+        for field in dataclasses.fields(kind):
+            if not is_immutable(getattr(value, field.name)):
+                return False
+        return not hasattr(value, "__dict__") or (
+            len(value.__dict__) <= len(dataclasses.fields(kind)))
+    return False
+
+
+cpdef object copy_state(object value):
+    """A copy of a state that shares nothing with it that can change."""
+    if is_immutable(value):
+        return value
+    return _copy(value, {})
+
+
+cdef object _copy(object value, dict memo):
+    cdef object kind = type(value)
+    if kind in ATOMS:
+        return value
+    found = memo.get(id(value))
+    if found is not None:
+        return found
+    if kind is dict:
+        result = _copy_dict(value, memo)
+    elif kind is list:
+        result = memo[id(value)] = []
+        for one in value:
+            (<list>result).append(_copy(one, memo))
+    elif kind is tuple:
+        result = tuple([_copy(one, memo) for one in value])
+    elif kind is np.ndarray and not value.dtype.hasobject:
+        result = value.copy(order="K")
+    else:
+        return copy.deepcopy(value, memo)
+    memo[id(value)] = result
+    return result
+
+
+cdef dict _copy_dict(dict value, dict memo):
+    """Keys cannot change; values are often atoms, and then the copy of the table is all."""
+    cdef dict result = PyDict_Copy(value)
+    cdef PyObject *key
+    cdef PyObject *item
+    cdef Py_ssize_t position = 0
+    memo[id(value)] = result
+    while PyDict_Next(value, &position, &key, &item):
+        if type(<object>item) not in ATOMS:
+            result[<object>key] = _copy(<object>item, memo)
+    return result

@@ -1,0 +1,50 @@
+"""The errors of stepping machines. `headrace.errors` shows them to users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headrace.ringbuffer.errors import HeadraceError, UsageError
+
+
+class MachineError(UsageError, TypeError):
+    """A machine is not defined as machines have to be."""
+
+
+class OutputError(UsageError, ValueError):
+    """A step returned something that is no (state, outputs), or outputs that do not fit."""
+
+
+class StaleEvent(UsageError):
+    """A step kept its event and used it after the call."""
+
+
+class NativeStepError(HeadraceError):
+    """A native step refused an event; `code` is what it returned (negative)."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class StepError(HeadraceError):
+    """A step failed; the state is that before the event. `__cause__` is the step's own error.
+
+    `sequence`: of the event; `event`: its fields; `machine`: its name; `partial`: output records
+    of the events before it in the same batch, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sequence: int,
+        event: dict[str, Any],
+        machine: str,
+        partial: Any = None,
+    ) -> None:
+        super().__init__(message)
+        self.sequence = sequence
+        self.event = event
+        self.machine = machine
+        self.partial = partial

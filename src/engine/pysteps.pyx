@@ -1,0 +1,127 @@
+"""Stepping over events one by one in Python.
+
+The loop decodes the fields that the step names into an array of arguments and calls it through
+the vectorcall protocol: no tuple, no dict, no attribute look-up for an event.
+"""
+
+cimport cython
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+from libc.stdint cimport int64_t
+
+from headrace.engine.batch cimport Batch, origin_of, time_of
+from headrace.engine.cursor cimport EventCursor
+from headrace.engine.fields cimport Field, FieldTable
+from headrace.engine.outputs cimport Outputs
+
+from headrace.engine.errors import MachineError, OutputError
+
+cdef extern from "Python.h":
+    const size_t PY_VECTORCALL_ARGUMENTS_OFFSET
+    object PyObject_Vectorcall(
+        object function, PyObject **arguments, size_t count, PyObject *names)
+    bint PyTuple_CheckExact(object value)
+    Py_ssize_t PyTuple_GET_SIZE(object value)
+
+
+@cython.final
+cdef class PythonSteps:
+    """The state of a machine and its Python step."""
+
+    def __cinit__(self, machine):
+        self.step = machine.step
+        self.table = FieldTable(machine.event)
+        self.wanted = None
+        if machine.parameters is not None:
+            if len(machine.parameters) > PARAMETERS_MAX:
+                raise MachineError(
+                    f"machine {machine.name!r}: its step names {len(machine.parameters)} fields; "
+                    f"with more than {PARAMETERS_MAX} take the event instead")
+            self.wanted = FieldTable(machine.event, machine.parameters)
+        self.cursor = EventCursor(self.table)
+
+    cdef int fold(self, const Batch *batch, int64_t begin, int64_t end, Outputs outputs) except -1:
+        """Step over events [begin, end) of a batch; `done` says how far it got, if it raises."""
+        if self.wanted is None:
+            return self.fold_cursor(batch, begin, end, outputs)
+        return self.fold_fields(batch, begin, end, outputs)
+
+    cdef int fold_fields(
+        self, const Batch *batch, int64_t begin, int64_t end, Outputs outputs
+    ) except -1:
+        # [0] is scratch for the callee (the offset flag), [1] the state, then the fields.
+        cdef PyObject *arguments[PARAMETERS_MAX + 2]
+        cdef int count = self.wanted.count
+        cdef const Field *fields = self.wanted.fields
+        cdef FieldTable table = self.wanted
+        cdef object step = self.step
+        cdef const char *record
+        cdef int64_t index, time_ns = 0
+        cdef int loaded = 0, field
+        cdef object value, result
+        cdef size_t flags = (count + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET
+        self.done = begin
+        for index in range(begin, end):
+            record = batch.events + index * batch.stride
+            if batch.times != NULL:
+                time_ns = time_of(batch, index)
+            try:
+                while loaded < count:
+                    value = table.load(
+                        &fields[loaded], record, batch.first_sequence + index, time_ns)
+                    Py_INCREF(value)
+                    arguments[loaded + 2] = <PyObject *>value
+                    loaded += 1
+                arguments[1] = <PyObject *>self.state
+                result = PyObject_Vectorcall(step, &arguments[1], flags, NULL)
+            finally:
+                while loaded > 0:
+                    loaded -= 1
+                    Py_XDECREF(arguments[loaded + 2])
+            self.take_result(result, batch, index, outputs)
+            self.done = index + 1
+        return 0
+
+    cdef int fold_cursor(
+        self, const Batch *batch, int64_t begin, int64_t end, Outputs outputs
+    ) except -1:
+        cdef int64_t index
+        cdef object result
+        cdef object step = self.step
+        cdef EventCursor cursor = self.cursor
+        self.done = begin
+        try:
+            for index in range(begin, end):
+                cursor.record = batch.events + index * batch.stride
+                cursor.at_sequence = batch.first_sequence + index
+                cursor.at_time_ns = time_of(batch, index)
+                result = step(self.state, cursor)
+                if (<PyObject *>cursor).ob_refcnt > 2:  # ours and the attribute's
+                    cursor.record = NULL
+                    self.cursor = cursor = EventCursor(self.table)
+                self.take_result(result, batch, index, outputs)
+                self.done = index + 1
+        finally:
+            cursor.record = NULL
+            if (<PyObject *>cursor).ob_refcnt > 2:
+                self.cursor = EventCursor(self.table)
+        return 0
+
+    cdef int take_result(
+        self, object result, const Batch *batch, int64_t index, Outputs outputs
+    ) except -1:
+        """Check (state, outputs), append the outputs, and only then move to the state."""
+        cdef object made
+        if not PyTuple_CheckExact(result) or PyTuple_GET_SIZE(result) != 2:
+            raise OutputError(
+                f"a step returns (state, outputs), and this one returned {result!r}; without "
+                "outputs return (state, None)")
+        made = (<tuple>result)[1]
+        if made is not None and outputs is not None:
+            outputs.append(
+                batch.first_sequence + index, time_of(batch, index), origin_of(batch, index), made)
+        elif made is not None and made != []:
+            raise OutputError(
+                f"the step returned the output {made!r}, but its machine has no output dtype")
+        self.state = (<tuple>result)[0]
+        return 0
