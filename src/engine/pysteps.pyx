@@ -78,7 +78,11 @@ cdef class PythonSteps:
                 while loaded > 0:
                     loaded -= 1
                     Py_XDECREF(arguments[loaded + 2])
-            self.take_result(result, batch, index, outputs)
+            if PyTuple_CheckExact(result) and PyTuple_GET_SIZE(result) == 2 and (
+                    (<tuple>result)[1] is None):
+                self.state = (<tuple>result)[0]
+            else:
+                self.take_result(result, batch, index, outputs)
             self.done = index + 1
         return 0
 

@@ -288,8 +288,10 @@ cdef class Stepper:
                 self._refold(before)
                 if self.outputs is not None:
                     self.outputs.count = outputs_before
-                error = self._find_failing(chunk, error)
-                failed = self.steps.done
+                failed = 0  # of an interrupt nobody can say at which event it came
+                if isinstance(error, Exception):
+                    error = self._find_failing(chunk, error)
+                    failed = self.steps.done
             else:
                 failed = self.steps.done if self.native is None else self.native.done
             self._refold(before)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from typing import Any
 
 import numpy as np
@@ -42,22 +44,26 @@ def test_outputs_carry_their_ids() -> None:
 def test_failing_step_leaves_state_and_can_be_skipped(split: int) -> None:
     stepper = Stepper(tally)
     totals: list[int] = []
+    failures: list[StepError] = []
     start = 0
     everything = events(10)
     while start < 10:
+        part = everything[start : start + split]
         try:
-            part = everything[start : start + split]
-            totals += stepper.run(part, None, start)["total"].tolist()
+            records = stepper.run(part, None, start)
             start += len(part)
         except StepError as error:
-            assert error.sequence == 7
-            assert error.event["symbol"] == 7
-            assert isinstance(error.__cause__, ValueError)
-            assert "test_stepper.py" in str(error)
+            failures.append(error)
+            records = error.partial
+            start = error.sequence + 1
             assert stepper.state == {"n": 7}
             assert stepper.sequence == 7
-            totals += error.partial["total"].tolist()
-            start = 8
+        totals += records["total"].tolist()
+    (failure,) = failures
+    assert failure.sequence == 7
+    assert failure.event["symbol"] == 7
+    assert isinstance(failure.__cause__, ValueError)
+    assert "test_stepper.py" in str(failure)
     assert totals == list(range(1, 10))
     assert stepper.state == {"n": 9}
 
@@ -170,3 +176,40 @@ def test_batch_step_finds_the_failing_event() -> None:
 
 def test_empty_batch() -> None:
     assert len(Stepper(tally).run(events(0), None, 0)) == 0
+
+
+def test_interrupted_batch_step_restores_the_batch() -> None:
+    def batch(state, batch):  # type: ignore[no-untyped-def]
+        state.append(1)
+        raise KeyboardInterrupt
+
+    def step(state, symbol):  # type: ignore[no-untyped-def]
+        return state, None
+
+    stepper = Stepper(machine(event=EVENT, initial=list, step_batch=batch)(step))
+    with pytest.raises(KeyboardInterrupt):
+        stepper.run(events(5), None, 0)
+    assert stepper.state == []
+    assert stepper.sequence == 0
+
+
+def test_nothing_leaks() -> None:
+    everything = events(2000)
+    everything["symbol"] = 3
+    value = 10**6 + 1
+    seen = object()
+
+    @machine(event=EVENT, output=OUT, initial=lambda: seen)
+    def step(state, symbol, price, quantity):  # type: ignore[no-untyped-def]
+        if symbol == 4:
+            raise ValueError
+        return state, [(symbol, b"a"), (value % 7, b"b")]
+
+    stepper = Stepper(step)
+    stepper.run(everything, None, 0)
+    before = sys.getrefcount(value), len(gc.get_objects())
+    for turn in range(5):
+        stepper.run(everything, None, 2000 * (turn + 1))
+    after = sys.getrefcount(value), len(gc.get_objects())
+    assert after[0] - before[0] < 100
+    assert after[1] - before[1] < 100
