@@ -198,15 +198,25 @@ cdef class Stepper:
     cdef void _log(self, const Batch *batch, int64_t begin, int64_t end) noexcept nogil:
         cdef int64_t index, at = self.log_count
         cdef int64_t size = self.item_bytes
+        cdef int64_t first = batch.first_sequence + begin
+        cdef int64_t *times = self.log_times + at
+        cdef int64_t *sequences = self.log_sequences + at
         if batch.stride == size:
             memcpy(self.log_events + at * size, batch.events + begin * size, (end - begin) * size)
         else:
             for index in range(begin, end):
                 memcpy(self.log_events + (at + index - begin) * size,
                        batch.events + index * batch.stride, size)
-        for index in range(begin, end):
-            self.log_times[at + index - begin] = time_of(batch, index)
-            self.log_sequences[at + index - begin] = batch.first_sequence + index
+        # Locals: through `self` the compiler cannot vectorise these.
+        if batch.times == NULL:
+            memset(times, 0, (end - begin) * 8)
+        elif batch.times_stride == 8:
+            memcpy(times, batch.times + begin * 8, (end - begin) * 8)
+        else:
+            for index in range(end - begin):
+                times[index] = time_of(batch, begin + index)
+        for index in range(end - begin):
+            sequences[index] = first + index
         self.log_count = at + end - begin
 
     cdef int _fold_chunk(
