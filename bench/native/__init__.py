@@ -1,0 +1,1 @@
+"""This library's ring driven without Python: the native rows of the table."""
