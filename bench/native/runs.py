@@ -61,9 +61,11 @@ def in_threads(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
     return results
 
 
-def one_to_one(words: int, batch: int, pauses: int, count: int) -> Sample:
+def one_to_one(
+    words: int, batch: int, pauses: int, count: int, slots: int = yardstick.RING_SLOTS
+) -> Sample:
     """One producer, one consumer."""
-    with hr.Ring.create(_event(words), yardstick.RING_SLOTS) as ring:
+    with hr.Ring.create(_event(words), slots) as ring:
         consumer, producer = ring.consumer("only"), ring.producer()
         start = loops().StartLine(2)
         found, _ = in_threads([
@@ -111,10 +113,10 @@ def round_trip(count: int) -> Sample:
     return yardstick.trip_sample(trips, answer, yardstick.expected(count, 8))
 
 
-def graph(topology: str, batch: int, count: int) -> Sample:
+def graph(topology: str, batch: int, count: int, slots: int = yardstick.RING_SLOTS) -> Sample:
     """One producer and three consumers of 8-byte events, on two cores; the last one's time."""
     edges = TOPOLOGIES[topology]
-    with hr.Ring.create(_event(1), yardstick.RING_SLOTS) as ring:
+    with hr.Ring.create(_event(1), slots) as ring:
         consumers = [ring.consumer(name, after=after or None) for name, after in edges.items()]
         producer = ring.producer()
         start = loops().StartLine(len(consumers) + 1)

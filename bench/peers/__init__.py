@@ -1,0 +1,1 @@
+"""Python peers: records of 64 bytes between two processes, copied in and copied out."""
