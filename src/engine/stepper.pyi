@@ -1,16 +1,25 @@
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+__test__: dict[str, str]  # Cython's
+
+@final
 class Stepper:
-    machine: Any
-    kind: str
-    sequence: int
-    checkpoint_ns: int
-    stepping_ns: int
-    checkpoints: int
-    def __init__(self, machine: Any, kind: str | None = None) -> None: ...
+    def __new__(cls, machine: Any, kind: str | None = None) -> Stepper: ...
+    @property
+    def machine(self) -> Any: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def checkpoint_ns(self) -> int: ...
+    @property
+    def stepping_ns(self) -> int: ...
+    @property
+    def checkpoints(self) -> int: ...
     @property
     def state(self) -> Any: ...
     def run(

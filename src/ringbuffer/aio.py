@@ -7,6 +7,7 @@ looks once more, and awaits a future that the watching thread resolves when the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -19,6 +20,9 @@ from headrace.ringbuffer.errors import EnvironmentFailure, RingClosed, RingEnded
 WORDS_MAX = 127
 NAP_SECONDS = 0.1  # the longest sleep between two looks, should a wake-up ever be lost
 
+# Address of a futex word, the value to sleep on, and the mapping, which must not go away meanwhile.
+Token = tuple[int, int, object]
+
 
 class _Watcher:
     """The process's watching thread; started by the first waiter, gone when idle for long."""
@@ -26,9 +30,9 @@ class _Watcher:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._watched: dict[asyncio.Future[None], tuple[int, int]] = {}
+        self._watched: dict[asyncio.Future[None], Token] = {}
 
-    def watch(self, token: tuple[int, int]) -> asyncio.Future[None]:
+    def watch(self, token: Token) -> asyncio.Future[None]:
         """A future of the running loop that resolves when the word at token[0] isn't token[1]."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         with self._lock:
@@ -66,10 +70,8 @@ class _Watcher:
 
     def _resolve(self, future: asyncio.Future[None]) -> None:
         self.forget(future)
-        try:
+        with contextlib.suppress(RuntimeError):  # its loop was closed: nobody waits any more
             future.get_loop().call_soon_threadsafe(_set_done, future)
-        except RuntimeError:
-            pass  # its loop was closed: nobody waits any more
 
 
 def _set_done(future: asyncio.Future[None]) -> None:
@@ -89,7 +91,7 @@ def _forget_threads() -> None:
 os.register_at_fork(after_in_child=_forget_threads)
 
 
-async def _sleep_on(token: tuple[int, int], seconds: float) -> None:
+async def _sleep_on(token: Token, seconds: float) -> None:
     future = _watcher.watch(token)
     try:
         await asyncio.wait_for(future, min(seconds, NAP_SECONDS))
@@ -113,6 +115,7 @@ async def batches(consumer: Any, limit: int | None) -> AsyncIterator[Any]:
             if not len(batch):
                 if not consumer.ended:
                     await _sleep_on(token, NAP_SECONDS)
+                    consumer._look_around()
                 continue
         yield batch
 

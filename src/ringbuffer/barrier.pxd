@@ -13,6 +13,8 @@ are skipped; consumers that come after others need that walk only once tombstone
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint32_t, uint64_t
 
 from headrace.ringbuffer.atomics cimport (
+    fence_light,
+    fence_seq_cst,
     load_acquire_i32,
     load_acquire_i64,
     load_acquire_u32,
@@ -24,10 +26,11 @@ from headrace.ringbuffer.atomics cimport (
 )
 from headrace.ringbuffer.layout cimport (
     HR_DATA_PARKED,
+    HR_FENCE_REQUIRED,
     HR_SPACE_PARKED,
     hr_consumer_entry,
 )
-from headrace.ringbuffer.parking cimport wake_after_store
+from headrace.ringbuffer.parking cimport wake_parked
 from headrace.ringbuffer.sequencer cimport Geometry, availability_flag
 
 
@@ -94,12 +97,26 @@ cdef inline int64_t available_end(ConsumerCore *core) noexcept nogil:
 
 
 cdef inline void publish_release(ConsumerCore *core) noexcept nogil:
-    cdef uint32_t bits = HR_SPACE_PARKED
-    if load_relaxed_u32(&core.entry.dependents) != 0:
-        bits |= HR_DATA_PARKED
     # Release: pairs with gating_sequence and dependencies_end; our reads of the slots are over.
     store_release_i64(&core.entry.sequence.value, core.next)
-    wake_after_store(&core.at.header.parking, bits)
+    fence_light()  # pairs with prepare_to_park's heavy fence
+    if load_relaxed_u32(&core.at.header.parking.flags) & (
+            HR_SPACE_PARKED | HR_DATA_PARKED | HR_FENCE_REQUIRED):
+        wake_released(core)
+
+
+cdef inline void wake_released(ConsumerCore *core) noexcept nogil:
+    """Wake who waits for room; and who waits for data, if some of them come after this consumer.
+
+    Whether there are any is read after the store: one that joins and parks in between must not be
+    missed.
+    """
+    cdef uint32_t bits = HR_SPACE_PARKED
+    if load_relaxed_u32(&core.at.header.parking.flags) & HR_FENCE_REQUIRED:
+        fence_seq_cst()
+    if load_relaxed_u32(&core.entry.dependents) != 0:
+        bits |= HR_DATA_PARKED
+    wake_parked(&core.at.header.parking, bits)
 
 
 cdef inline void skip_tombstones(ConsumerCore *core) noexcept nogil:
@@ -151,7 +168,7 @@ cdef inline void release_batch(ConsumerCore *core, int64_t count) noexcept nogil
 
 
 cdef inline int64_t slots_of_events(ConsumerCore *core, int64_t count) noexcept nogil:
-    """How many slots the oldest `count` polled events take, tombstones among them included.
+    """How many slots the oldest `count` polled events take, tombstones among and behind them too.
 
     More than are out, when there are not so many events.
     """
@@ -162,4 +179,6 @@ cdef inline int64_t slots_of_events(ConsumerCore *core, int64_t count) noexcept 
         if not is_tombstone(&core.at, slot):
             count -= 1
         slot += 1
+    while count == 0 and slot < core.batch_end and is_tombstone(&core.at, slot):
+        slot += 1  # nobody else would let go of them
     return slot - core.next + count

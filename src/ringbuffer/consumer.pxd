@@ -21,8 +21,11 @@ cdef class Consumer(Handle):
     cdef int64_t current_begin      # where the pool's two views begin
     cdef int64_t spare_begin
     cdef object nothing             # what a poll without events returns
+    cdef bint keeps_place           # on leaving: for a successor of the same name
 
     cdef int64_t fetch(self, int64_t limit, object timeout, bint forever) except -1
     cdef int64_t wait_for_data(self, int64_t limit, object timeout) except -1
     cdef int64_t last_look(self, int64_t limit) except -1
     cdef object hand_out(self, int64_t count)
+    cdef int give_up(self, bint keeps_place) except -1
+    cdef int leave(self) except -1

@@ -21,7 +21,6 @@ from headrace.ringbuffer.sequencer cimport Geometry, slot_address
 from headrace.ringbuffer.atomics cimport load_acquire_i64
 from headrace.ringbuffer.views cimport ViewPool
 from headrace.ringbuffer.waiting cimport (
-    CLOSED,
     DAMAGED,
     ENDED,
     NOT_YET,
@@ -62,21 +61,22 @@ cdef Outcome attempt_poll(void *core_, int64_t wanted) noexcept nogil:
 
 
 @cython.final
+@cython.no_gc_clear  # its end still needs the segment
 cdef class Consumer(Handle):
     """One thread's hold on a place in the ring; made by `Ring.consumer(name)`.
 
     Not thread-safe: one thread consumes under one name. Dropped without `close()` it leaves its
     place in the ring, which goes on gating the producers, to a successor of the same name;
     `close()`, or leaving it as a context manager, gives the place up.
+
+    `name`: its place's. `ended`: everything was consumed, and nothing more will come. `strict`:
+    a batch that is still referenced after its release raises StaleView instead of warning.
     """
 
     def __init__(self, Segment segment not None, name, after=None, wait=None, strict=False):
-        index = membership.take_consumer_entry(segment, name, after)
-        try:
-            Handle.__init__(self, segment, wait, index)
-        except BaseException:
-            membership.leave_entry(segment, index)
-            raise
+        Handle.__init__(self, segment, wait)
+        self.index = membership.take_consumer_entry(segment, name, after)
+        self.born = self.generation[0]
         self.core.at = segment.at
         self.core.entry = &segment.at.header.consumers[self.index]
         self.core.next = load_acquire_i64(&self.core.entry.sequence.value)
@@ -104,6 +104,8 @@ cdef class Consumer(Handle):
             return count
         if count == 0 and not forever and timeout is not None and timeout == 0:
             if not has_ended(&self.core.at.header.parking):
+                if self.burier is not None and self.core.batch_end < published_end(&self.core.at):
+                    self.bury_now_and_then()
                 return 0
         return self.wait_for_data(limit, None if forever else timeout)
 
@@ -120,17 +122,19 @@ cdef class Consumer(Handle):
         self.begin_wait(&wait, timeout)
         self.waiting = True
         try:
-            outcome = wait_with_signals(&wait)
+            outcome = wait_with_signals(&wait, self.burier)
         finally:
             self.waiting = False
+            if self.closed:
+                self.leave()
+        if self.closed:
+            raise RingClosed(f"consumer {self.name!r} was closed while it waited")
         if outcome == ENDED:
             return self.last_look(limit)
         if outcome == DAMAGED:
             raise RingFormatError(
                 f"consumer {self.name!r} at sequence {self.core.next:,}: the sequences in shared "
                 "memory are damaged (further ahead than the ring is long); make the ring anew")
-        if outcome == CLOSED:
-            raise RingClosed(f"consumer {self.name!r} was closed while it waited")
         if outcome != READY:
             return 0
         self.batch_begin = self.core.batch_end - self.core.polled
@@ -153,26 +157,30 @@ cdef class Consumer(Handle):
 
     cdef object hand_out(self, int64_t count):
         cdef object view
+        cdef int64_t before = self.spare_begin
         if count == 0:
             return self.nothing
         view = self.pool.view(slot_address(&self.core.at, self.batch_begin), count)
-        if self.pool.kept:
-            self._kept_view()
         self.spare_begin = self.current_begin
         self.current_begin = self.batch_begin
+        if self.pool.kept:
+            self.pool.kept = 0
+            if before < self.core.next:
+                self._tell_kept_view()
         return view
 
-    def _kept_view(self):
-        """The view before the last one is still held; a fault if its slots were released."""
-        self.pool.kept = 0
-        if self.spare_begin >= self.core.next:
-            return
+    def _tell_kept_view(self):
+        """The view before the last one is still held, although its slots were released."""
         message = (
             f"a batch of consumer {self.name!r} is still referenced although it was released: its "
             "slots are being written again; keep batch.copy() instead")
-        if self.strict:
-            raise StaleView(message)
-        warnings.warn(message, StaleViewWarning, stacklevel=2)
+        try:
+            if self.strict:
+                raise StaleView(message)
+            warnings.warn(message, StaleViewWarning, stacklevel=2)
+        except BaseException:
+            self.core.batch_end = self.batch_begin  # the next poll hands the same events out
+            raise
 
     def poll(self, limit=None, timeout=0):
         """The next batch: a read-only contiguous ndarray view, of length 0 if there is none.
@@ -232,10 +240,14 @@ cdef class Consumer(Handle):
         return aio.batches(self, limit)
 
     def _park_token(self):
-        """Announce a sleeper for data: (address of the futex word, value to sleep on)."""
+        """Announce a sleeper for data: (address of the futex word, value, what keeps it mapped)."""
         self.check_usable()
         cdef unsigned int word = prepare_to_park(&self.core.at.header.parking, HR_DATA_PARKED)
-        return <size_t>&self.core.at.header.parking.data_word, word
+        return <size_t>&self.core.at.header.parking.data_word, word, self.segment.mapping
+
+    def _look_around(self):
+        if self.burier is not None and self.core.batch_end < published_end(&self.core.at):
+            self.burier()
 
     @property
     def sequence(self):
@@ -262,17 +274,27 @@ cdef class Consumer(Handle):
 
     def close(self):
         """Leave the ring: the place and what was not consumed are given up. Twice is allowed."""
-        if self.born == self.generation[0]:
-            self.retire()
-            membership.leave_entry(self.segment, self.index)
-        self.born = -1
+        self.give_up(False)
 
     def detach(self):
         """Stop consuming, but leave the place to a successor of the same name."""
+        self.give_up(True)
+
+    cdef int give_up(self, bint keeps_place) except -1:
         if self.born == self.generation[0]:
-            self.retire()
-            membership.abandon_entry(self.segment, self.index)
+            self.keeps_place = keeps_place
+            self.shut()
+            if not self.waiting:  # else the waiting thread, which still looks at the entry, leaves
+                self.leave()
         self.born = -1
+        return 0
+
+    cdef int leave(self) except -1:
+        if self.keeps_place:
+            membership.abandon_entry(self.segment, self.index)
+        else:
+            membership.leave_entry(self.segment, self.index)
+        return 0
 
     def __enter__(self):
         return self

@@ -101,6 +101,8 @@ def open_file(name: str) -> int:
         ) from None
     except PermissionError as error:
         raise EnvironmentFailure(f"ring {name!r} belongs to another user: {error}") from None
+    except OSError as error:
+        raise EnvironmentFailure(f"ring {name!r} cannot be opened: {error.strerror}") from None
     return fd
 
 
@@ -131,7 +133,7 @@ def list_names() -> list[str]:
 
 
 @contextlib.contextmanager
-def exclusive(fd: int) -> Iterator[None]:
+def exclusive(fd: int, seconds_max: float | None = None) -> Iterator[None]:
     """Hold the segment's registration lock; the kernel lets go of it when the holder dies.
 
     A description of its own for each holder, since threads and forked children share the others.
@@ -141,7 +143,8 @@ def exclusive(fd: int) -> Iterator[None]:
     except OSError:
         own = os.dup(fd)
     try:
-        deadline = time.monotonic() + _LOCK_SECONDS_MAX
+        seconds_max = _LOCK_SECONDS_MAX if seconds_max is None else seconds_max
+        deadline = time.monotonic() + seconds_max
         while True:
             try:
                 fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -152,7 +155,7 @@ def exclusive(fd: int) -> Iterator[None]:
                 if time.monotonic() > deadline:
                     raise EnvironmentFailure(
                         "another process has held the ring's registration lock for "
-                        f"{_LOCK_SECONDS_MAX:g} s; is one of its processes stopped?"
+                        f"{seconds_max:g} s; is one of its processes stopped?"
                     ) from None
                 time.sleep(0.0005)
         yield

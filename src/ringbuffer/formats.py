@@ -12,11 +12,28 @@ from headrace.ringbuffer.errors import DtypeError, RingFormatError
 ITEM_BYTES_MAX = 1 << 20
 TEXT_BYTES_MAX = 1 << 16
 
+# What parsing a text that another program wrote can come to.
+_HOSTILE = (
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+
+
+_UNDESCRIBABLE = (
+    "{} cannot be described field by field (overlapping fields, or fields out of order); lay it "
+    "out anew without them"
+)
+
 
 def check_dtype(dtype: Any) -> np.dtype[Any]:
     """Return `dtype` as a NumPy dtype that can lie in shared memory, or raise `DtypeError`."""
     try:
-        checked = np.dtype(dtype)
+        checked: np.dtype[Any] = np.dtype(dtype)
     except (TypeError, ValueError) as error:
         raise DtypeError(f"{dtype!r} is not a NumPy dtype: {error}") from None
     if checked.hasobject:
@@ -33,7 +50,11 @@ def check_dtype(dtype: Any) -> np.dtype[Any]:
             f"{checked} has {checked.itemsize:,} bytes an event; between 1 and "
             f"{ITEM_BYTES_MAX:,} are possible (strings need a length: 'S16', 'U16')"
         )
-    if len(_encode(checked)) > TEXT_BYTES_MAX:
+    try:
+        text = _encode(checked)
+    except ValueError:
+        raise DtypeError(_UNDESCRIBABLE.format(checked)) from None
+    if len(text) > TEXT_BYTES_MAX:
         raise DtypeError(f"{checked} has too many fields to be described in a ring's header")
     return checked
 
@@ -54,18 +75,15 @@ def dtype_to_text(dtype: np.dtype[Any]) -> bytes:
     """The header's description of a dtype: the literal that .npy files use as well."""
     text = _encode(dtype)
     if text_to_dtype(text) != dtype:
-        raise DtypeError(
-            f"{dtype} cannot be described field by field (overlapping fields, or fields out of "
-            "order); lay it out anew without them"
-        )
+        raise DtypeError(_UNDESCRIBABLE.format(dtype))
     return text
 
 
 def text_to_dtype(text: bytes) -> np.dtype[Any]:
     """The dtype that `dtype_to_text` described; evaluates literals only."""
     try:
-        dtype = np.lib.format.descr_to_dtype(ast.literal_eval(text.decode()))
-    except (ValueError, TypeError, SyntaxError, KeyError, IndexError, MemoryError) as error:
+        dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(ast.literal_eval(text.decode()))
+    except _HOSTILE as error:
         raise RingFormatError(f"the dtype in the header cannot be read: {error}") from None
     if not isinstance(dtype, np.dtype) or dtype.hasobject or dtype.itemsize == 0:
         raise RingFormatError(f"the dtype in the header, {dtype}, cannot lie in shared memory")

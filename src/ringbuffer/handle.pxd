@@ -19,9 +19,13 @@ cdef class Handle:
     cdef bint waiting               # a thread waits in here
     cdef object __weakref__
 
+    cdef object burier              # looks for the slots of dead producers; None: single producer
+    cdef int64_t holes_seen         # looks in vain at claimed and unpublished slots
+
     cdef int refuse(self) except -1
     cdef int begin_wait(self, Wait *wait, object timeout) except -1
-    cdef void retire(self) noexcept
+    cdef void shut(self) noexcept
+    cdef int bury_now_and_then(self) except -1
     cdef inline int check_usable(self) except -1:
         """Fails after close, after a fork, and while another thread waits on this handle."""
         if self.born != self.generation[0] or self.waiting:

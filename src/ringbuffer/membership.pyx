@@ -10,6 +10,7 @@ from libc.string cimport memset, strncpy
 
 from headrace.ringbuffer.atomics cimport (
     fence_seq_cst,
+    fetch_add_seq_cst_u64,
     fetch_and_seq_cst_u64,
     fetch_or_seq_cst_u64,
     load_acquire_i64,
@@ -29,17 +30,20 @@ from headrace.ringbuffer.layout cimport (
 )
 from headrace.ringbuffer.parking cimport wake_parked
 from headrace.ringbuffer.segment cimport Segment, consumer_name
-from headrace.ringbuffer.sequencer cimport published_prefix
+from headrace.ringbuffer.sequencer cimport availability_flag, published_prefix
 
 from headrace.ringbuffer import files, liveness
 from headrace.ringbuffer.errors import (
     ConsumerError,
     CyclicDependency,
     DuplicateConsumer,
+    EnvironmentFailure,
     ProducerError,
     UnknownConsumer,
     UsageError,
 )
+
+_BURIAL_SECONDS_MAX = 0.01  # to wait for the lock: whoever holds it is registering, or burying
 
 
 def take_producer_entry(Segment segment):
@@ -56,8 +60,9 @@ def take_producer_entry(Segment segment):
                         f"{_title(segment)} is for a single producer and process {pid} holds it; "
                         "close that one, or create the ring with producers='multi'")
                 continue
-            if multi and not _intent_is_settled(segment, index):
-                continue
+            # What a dead owner left here is no intent of a living one.
+            store_release_i64(&header.producers[index].intent_end, 0)
+            store_release_i64(&header.producers[index].intent_begin, 0)
             header.producers[index].owner_start = liveness.myself()[1]
             store_release_i32(&header.producers[index].owner_pid, liveness.myself()[0])
             header.producers[index].epoch += 1
@@ -71,15 +76,65 @@ def drop_producer_entry(Segment segment, int index):
     store_release_i32(&segment.at.header.producers[index].owner_pid, 0)
 
 
-cdef bint _intent_is_settled(Segment segment, int index):
-    """Whether a dead producer left no slots that it may have claimed and not published."""
-    cdef int64_t begin = segment.at.header.producers[index].intent_begin
-    cdef int64_t end = segment.at.header.producers[index].intent_end
-    if begin >= end:
-        return True
-    if not 0 <= end - begin <= segment.at.capacity:
-        return False
-    return published_prefix(&segment.at, begin, end) == end
+def bury_dead(Segment segment):
+    """Turn slots that dead producers claimed and never published into tombstones; how many.
+
+    A claimed slot belongs to one producer, whose intent covers it from before the claim until it
+    is published. So a slot that was claimed before the intents of the living were read, and is
+    unpublished after, and lies in none of them, has lost its producer.
+    """
+    cdef hr_header *header = segment.at.header
+    cdef int64_t claimed, first, sequence
+    if segment.at.availability == NULL:
+        return 0
+    # Acquire: pairs with the swap in try_claim_multi, which comes after the intent.
+    claimed = load_acquire_i64(&header.claimed.value)
+    first = claimed - segment.at.capacity
+    first = published_prefix(&segment.at, first if first > 0 else 0, claimed)
+    if first == claimed:
+        return 0
+    try:
+        with files.exclusive(segment.mapping.fd, _BURIAL_SECONDS_MAX):
+            living = _intents_of_the_living(segment)
+            lost = [sequence for sequence in range(first, claimed)
+                    if not _is_published(segment, sequence)
+                    and not any(begin <= sequence < end for begin, end in living)]
+            if lost:
+                fetch_add_seq_cst_u64(&header.tombstones, len(lost))  # first: see abort_claim
+                for sequence in lost:
+                    # Release: as in mark_multi.
+                    store_release_i32(
+                        &segment.at.availability[sequence & segment.at.index_mask],
+                        availability_flag(&segment.at, sequence) + 1)
+    except EnvironmentFailure:
+        return 0  # somebody else is at it
+    if lost:
+        wake_parked(&header.parking, HR_DATA_PARKED | HR_SPACE_PARKED)
+    return len(lost)
+
+
+cdef bint _is_published(Segment segment, int64_t sequence):
+    return published_prefix(&segment.at, sequence, sequence + 1) > sequence
+
+
+cdef list _intents_of_the_living(Segment segment):
+    cdef hr_header *header = segment.at.header
+    cdef int64_t begin, end
+    cdef int index
+    alive = {}
+    intents = []
+    for index in range(HR_PRODUCERS_MAX):
+        # Begin first: a newer one (acquire) means that what the older one covered is published.
+        begin = load_acquire_i64(&header.producers[index].intent_begin)
+        end = load_acquire_i64(&header.producers[index].intent_end)
+        owner = header.producers[index].owner_pid, header.producers[index].owner_start
+        if begin >= end or owner[0] == 0:
+            continue
+        if owner not in alive:
+            alive[owner] = liveness.is_alive(*owner)
+        if alive[owner]:
+            intents.append((begin, end))
+    return intents
 
 
 def take_consumer_entry(Segment segment, name, after):
@@ -196,17 +251,23 @@ cdef dict _registered(Segment segment):
 
 
 cdef object _mask_of(Segment segment, name, after, dict named):
-    mask = 0
+    mask, one = 0, 1  # Python's integers: bit 63 is one of them
     if isinstance(after, str):
         raise ConsumerError(f"after must be a list of names: after=[{after!r}]")
-    for other in after or ():
+    try:
+        others = list(after or ())
+    except TypeError:
+        raise ConsumerError(f"after must be a list of names, not {after!r}") from None
+    for other in others:
+        if not isinstance(other, str):
+            raise ConsumerError(f"after must be a list of names, and {other!r} is none")
         if other == name:
             raise CyclicDependency(f"consumer {name!r} cannot come after itself")
         if other not in named:
             raise UnknownConsumer(
                 f"consumer {name!r} is to come after {other!r}, which {_title(segment)} does not "
                 f"have (it has {sorted(named) or 'none'}); create that one first")
-        mask |= 1 << <int>named[other]
+        mask |= one << named[other]
     if name in named and mask:
         _refuse_circle(segment, name, mask, named)
     return mask
@@ -219,7 +280,7 @@ cdef object _refuse_circle(Segment segment, name, mask, dict named):
         index = (mask & ~seen).bit_length() - 1
         seen |= 1 << index
         mask |= <object>segment.at.header.consumers[<int>index].after
-    if mask >> <int>named[name] & 1:
+    if mask >> <object>named[name] & 1:
         raise CyclicDependency(
             f"consumer {name!r} cannot come after {_names_of(named, mask)}: some of these come "
             f"after {name!r}")
@@ -261,7 +322,10 @@ cdef void _count_dependents(Segment segment) noexcept:
 cdef bytes _name_bytes(name):
     if not isinstance(name, str) or not name or "\0" in name:
         raise UsageError(f"a consumer's name must be a string that is not empty, not {name!r}")
-    text = name.encode()
+    try:
+        text = name.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"consumer name {name!r} is no valid text (a lone surrogate)") from None
     if len(text) > HR_NAME_BYTES:
         raise UsageError(
             f"consumer name {name!r} has {len(text)} bytes; {HR_NAME_BYTES} is the limit")

@@ -31,9 +31,9 @@ from headrace.ringbuffer.waiting cimport (
     ENDED,
     NOT_YET,
     READY,
-    TIMED_OUT,
     Outcome,
     Wait,
+    deadline_after,
     wait_with_signals,
 )
 
@@ -53,6 +53,7 @@ cdef Outcome attempt_claim(void *core, int64_t wanted) noexcept nogil:
 
 
 @cython.final
+@cython.no_gc_clear  # its end still needs the segment
 cdef class Producer(Handle):
     """One thread's hold on the writing side of a ring; made by `Ring.producer()`.
 
@@ -61,7 +62,9 @@ cdef class Producer(Handle):
     """
 
     def __init__(self, Segment segment not None, wait=None):
-        Handle.__init__(self, segment, wait, membership.take_producer_entry(segment))
+        Handle.__init__(self, segment, wait)
+        self.index = membership.take_producer_entry(segment)
+        self.born = self.generation[0]
         cdef int64_t published = segment.published()
         self.core.at = segment.at
         self.core.entry = &segment.at.header.producers[self.index]
@@ -72,10 +75,9 @@ cdef class Producer(Handle):
 
     def __dealloc__(self):
         if self.segment is not None and self.born != -1 and self.born == self.generation[0]:
-            membership.drop_producer_entry(self.segment, self.index)
+            self.leave()
 
-    cdef int take(self, int64_t count, object timeout) except -1:
-        """Open a claim of `count` slots, waiting if need be."""
+    cdef int check_may_claim(self, int64_t count) except -1:
         self.check_usable()
         if self.core.claim_end != self.core.next:
             raise ClaimError("a claim is open already; commit() or abort() it first")
@@ -86,6 +88,11 @@ cdef class Producer(Handle):
                    "publish(events) takes any length, or create a larger ring"))
         if load_relaxed_u32(&self.core.at.header.parking.flags) & HR_ENDED:
             raise RingEnded("the ring was ended; nothing more can be published to it")
+        return 0
+
+    cdef int take(self, int64_t count, object timeout) except -1:
+        """Open a claim of `count` slots, waiting if need be."""
+        self.check_may_claim(count)
         if try_claim(&self.core, count):
             return 0
         return self.wait_for_room(count, timeout)
@@ -100,16 +107,18 @@ cdef class Producer(Handle):
         self.begin_wait(&wait, timeout)
         self.waiting = True
         try:
-            outcome = wait_with_signals(&wait)
+            outcome = wait_with_signals(&wait, self.burier)
         finally:
             self.waiting = False
+            if self.closed:
+                self.leave()
+        if self.closed:
+            raise RingClosed("the ring was closed while this producer waited for room")
         if outcome == READY:
             return 0
         if outcome == ENDED:
             raise RingEnded("the ring was ended while this producer waited for room")
-        if outcome == TIMED_OUT:
-            raise WaitTimeout(self._why_full(count, timeout))
-        raise RingClosed("the ring was closed while this producer waited for room")
+        raise WaitTimeout(self._why_full(count, timeout))
 
     def _why_full(self, count, timeout):
         consumers = membership.describe_consumers(self.segment)
@@ -213,10 +222,10 @@ cdef class Producer(Handle):
         cdef int64_t length = cnp.PyArray_SIZE(array)
         cdef int64_t done = 0
         cdef int64_t piece, first = -1
-        deadline = None if timeout is None else monotonic_ns() + int(float(timeout) * 1e9)
+        cdef int64_t deadline = deadline_after(timeout)
         while done < length:
             piece = min(length - done, max(1, self.core.at.capacity // 2))
-            left = None if deadline is None else (deadline - monotonic_ns()) / 1e9
+            left = None if deadline == INT64_MAX else (deadline - monotonic_ns()) / 1e9
             try:
                 self.take(piece, left)
             except (WaitTimeout, RingEnded, RingClosed) as error:
@@ -237,10 +246,15 @@ cdef class Producer(Handle):
         """
         cdef cnp.ndarray array = self.as_events(events)
         cdef int64_t count = cnp.PyArray_SIZE(array)
-        self.check_usable()
+        if count == 0:
+            self.check_usable()
+            return 0
+        self.check_may_claim(1)
         while count > 0:
             count = min(count, room(&self.core))
             if count == 0:
+                if self.burier is not None:
+                    self.bury_now_and_then()
                 break
             try:
                 self.take(count, 0)
@@ -263,10 +277,10 @@ cdef class Producer(Handle):
         return self.as_events(events)
 
     def _park_token(self):
-        """Announce a sleeper for room: (address of the futex word, value to sleep on)."""
+        """Announce a sleeper for room: (address of the futex word, value, what keeps it mapped)."""
         self.check_usable()
         cdef unsigned int word = prepare_to_park(&self.core.at.header.parking, HR_SPACE_PARKED)
-        return <size_t>&self.core.at.header.parking.space_word, word
+        return <size_t>&self.core.at.header.parking.space_word, word, self.segment.mapping
 
     cdef object as_events(self, object events):
         cdef cnp.ndarray array
@@ -310,13 +324,22 @@ cdef class Producer(Handle):
         return self.core.next
 
     def close(self):
-        """Give the hold up; an open claim is aborted. Closing twice is allowed."""
+        """Give the hold up; an open claim is aborted. Closing twice is allowed.
+
+        A thread that waits on it gets RingClosed.
+        """
         if self.born == self.generation[0]:
-            if self.core.claim_end != self.core.next and not self.waiting:
-                abort_claim(&self.core)
-            self.retire()
-            membership.drop_producer_entry(self.segment, self.index)
+            self.shut()
+            if not self.waiting:  # else the waiting thread, which may have a claim, leaves
+                self.leave()
         self.born = -1
+
+    cdef int leave(self) except -1:
+        """Abort what is claimed, and give the entry back."""
+        if self.core.claim_end != self.core.next:
+            abort_claim(&self.core)
+        membership.drop_producer_entry(self.segment, self.index)
+        return 0
 
     def __enter__(self):
         return self
@@ -336,6 +359,8 @@ cdef class Claim:
 
     def __enter__(self):
         cdef Producer producer = self.producer
+        if producer is None:
+            raise ClaimError("a claim is made by Producer.claim(count)")
         producer.take(self.count, self.timeout)
         return producer.pool.view(
             slot_address(&producer.core.at, producer.core.next), self.count)

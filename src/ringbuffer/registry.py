@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from headrace.ringbuffer import files, liveness
 from headrace.ringbuffer.errors import HeadraceError, UsageError
-from headrace.ringbuffer.ring import ConsumerInfo, Ring
+from headrace.ringbuffer.ring import ConsumerInfo, _attach
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def list_rings() -> list[RingInfo]:
 
 def _look_at(name: str) -> RingInfo | None:
     try:
-        ring = Ring.attach(name)
+        ring = _attach(name, 0.0)
     except FileNotFoundError:
         return None  # removed since it was listed
     except HeadraceError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from libc.stdint cimport INT64_MAX, int64_t
 
 from headrace.ringbuffer.atomics cimport fetch_or_seq_cst_u32
+from headrace.ringbuffer.handle cimport Handle
 from headrace.ringbuffer.layout cimport HR_DATA_PARKED, HR_ENDED, HR_SPACE_PARKED
 from headrace.ringbuffer.parking cimport has_ended, wake_parked
 from headrace.ringbuffer.segment cimport Segment
@@ -38,6 +39,7 @@ cdef class Ring:
 
     Made by `Ring.create` or `Ring.attach`. One `Ring` may be used from any thread; the producers
     and consumers it makes belong to one thread each. Usable as a context manager: leaving closes.
+    `segment` is internal.
     """
 
     def __init__(self):
@@ -67,10 +69,7 @@ cdef class Ring:
         Everything about it is read from its header, which is checked first. Raises RingNotFound,
         RingFormatError, UsageError, EnvironmentFailure.
         """
-        cdef Ring self = Ring.__new__(Ring)
-        self.segment = Segment.attach(name)
-        self.handles = weakref.WeakSet()
-        return self
+        return _attach(name)
 
     cdef int check_open(self) except -1:
         if self.closed:
@@ -125,9 +124,13 @@ cdef class Ring:
         Threads that wait on them get RingClosed. Memory is unmapped when the last view of it is
         gone. Closing twice is allowed.
         """
+        cdef Handle handle
         if not self.closed:
             self.closed = True
-            for handle in list(self.handles):
+            handles = list(self.handles)
+            for handle in handles:  # all first: what one gives up must not be taken by another
+                handle.shut()
+            for handle in handles:
                 handle.close()
             self.segment.unlink()
 
@@ -183,7 +186,7 @@ cdef class Ring:
     def remaining(self):
         """How many events can be claimed before a producer would have to wait."""
         cdef int64_t begin = self.segment.published()
-        cdef int64_t free = gating_sequence(&self.segment.at, begin) - begin
+        cdef int64_t free = gating_sequence(&self.segment.at, self.cursor) - begin
         return max(0, min(self.segment.at.capacity, free + self.segment.at.capacity))
 
     def depth(self, name):
@@ -224,4 +227,12 @@ cdef class Ring:
             raise TypeError(
                 "an anonymous ring cannot be sent to another process; create it with a name, or "
                 "fork")
-        return Ring.attach, (self.segment.name,)
+        return _attach, (self.segment.name,)
+
+
+def _attach(name, double patience_seconds=1.0):
+    """`Ring.attach`, where pickle finds it; waits that long for a ring that is being created."""
+    cdef Ring ring = Ring.__new__(Ring)
+    ring.segment = Segment.attach(name, patience_seconds)
+    ring.handles = weakref.WeakSet()
+    return ring

@@ -14,8 +14,9 @@ import zlib
 
 import numpy as np
 
+cimport cython
 cimport numpy as cnp
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from headrace.ringbuffer.atomics cimport (
@@ -40,8 +41,6 @@ from headrace.ringbuffer import files, formats, liveness
 from headrace.ringbuffer.errors import CapacityError, RingFormatError
 
 cnp.import_array()
-
-_BEING_CREATED_SECONDS_MAX = 1.0
 
 
 class _Layout:
@@ -77,6 +76,7 @@ def _check_capacity(capacity):
     return checked
 
 
+@cython.no_gc_clear  # handles that are garbage together with it still need the mapping
 cdef class Segment:
     """Internal: the checked and mapped segment that a ring, its producers and consumers share."""
 
@@ -98,8 +98,7 @@ cdef class Segment:
         fd = files.create_file(name, layout.segment_bytes)
         try:
             self.mapping = Mapping(fd, layout.head_bytes, layout.times_bytes, layout.slots_bytes)
-        except BaseException:
-            os.close(fd)
+        except BaseException:  # the descriptor is the mapping's, which closes it
             if name is not None:
                 files.unlink_file(name)
             raise
@@ -130,16 +129,16 @@ cdef class Segment:
         return self
 
     @staticmethod
-    def attach(name):
+    def attach(name, double patience_seconds):
         """The segment of an existing ring; raises RingNotFound, RingFormatError."""
         cdef Segment self = Segment.__new__(Segment)
         fd = files.open_file(name)
         try:
-            dtype, layout = _read_header(name, fd)
-            self.mapping = Mapping(fd, layout.head_bytes, layout.times_bytes, layout.slots_bytes)
+            dtype, layout = _read_header(name, fd, patience_seconds)
         except BaseException:
             os.close(fd)
             raise
+        self.mapping = Mapping(fd, layout.head_bytes, layout.times_bytes, layout.slots_bytes)
         self._adopt(name, dtype, layout)
         with files.exclusive(fd):
             self._check_moving_part()
@@ -180,7 +179,7 @@ cdef class Segment:
         registered = 0
         for index in range(HR_CONSUMERS_MAX):
             if header.consumers[index].registered:
-                registered |= 1 << index
+                registered |= <uint64_t>1 << index
         if load_acquire_u64(&header.active_mask) & ~registered:
             raise RingFormatError(f"{where}a consumer without a name gates the producers")
         for index in range(HR_CONSUMERS_MAX):
@@ -193,6 +192,8 @@ cdef class Segment:
                 raise RingFormatError(f"{where}consumer {name!r} comes after none that exists")
             sequence = load_acquire_i64(&header.consumers[index].sequence.value)
             end = self.published()
+            if not header.active_mask >> index & 1:
+                continue  # its owner died while it joined: it gates nobody, and has no sequence yet
             if not before - self.at.capacity <= sequence <= end:
                 raise RingFormatError(
                     f"{where}consumer {name!r} stands at {sequence}, outside "
@@ -241,11 +242,11 @@ def _unlink_own(name, inode, pid):
         files.unlink_file(name, inode)
 
 
-def _read_header(name, fd):
+def _read_header(name, fd, patience_seconds):
     """Check the fixed part of a segment's header; its dtype and layout."""
     cdef hr_header fixed
     where = f"ring {name!r}: "
-    deadline = time.monotonic() + _BEING_CREATED_SECONDS_MAX
+    deadline = time.monotonic() + patience_seconds
     while True:
         data = os.pread(fd, FIXED_BYTES + 4, 0)
         if len(data) == FIXED_BYTES + 4 and any(data[:8]):
@@ -271,11 +272,15 @@ def _read_header(name, fd):
     if _fixed_checksum(data[8:FIXED_BYTES], text) != fixed.fixed_checksum:
         raise RingFormatError(
             f"{where}the header is damaged: its checksum does not match; make the ring anew")
-    dtype = formats.text_to_dtype(text)
+    try:
+        dtype = formats.text_to_dtype(text)
+        capacity = _check_capacity(fixed.capacity)
+    except (CapacityError, RingFormatError) as error:
+        raise RingFormatError(f"{where}the header is damaged: {error}") from None
     page = os.sysconf("SC_PAGE_SIZE")
     if fixed.page_bytes != page:
         raise RingFormatError(f"{where}made for pages of {fixed.page_bytes} bytes, not {page}")
-    layout = _Layout(_check_capacity(fixed.capacity), dtype.itemsize, len(text),
+    layout = _Layout(capacity, dtype.itemsize, len(text),
                      bool(fixed.multi_producer), bool(fixed.times_offset), page)
     said = (fixed.slots_allocated, fixed.availability_offset, fixed.times_offset,
             fixed.slots_offset, fixed.segment_bytes, fixed.item_bytes, fixed.dtype_offset)
@@ -285,6 +290,7 @@ def _read_header(name, fd):
         raise RingFormatError(f"{where}the header is damaged: offsets {said} instead of {meant}")
     size = os.fstat(fd).st_size
     if size != layout.segment_bytes:
+        what = "truncated" if size < layout.segment_bytes else "too long"
         raise RingFormatError(
-            f"{where}truncated: {size:,} bytes of {layout.segment_bytes:,}; make the ring anew")
+            f"{where}{what}: {size:,} bytes instead of {layout.segment_bytes:,}; make the ring anew")
     return dtype, layout

@@ -18,7 +18,8 @@ availability word:
 
 kept modulo 2**32; gating keeps producers less than a lap ahead, so no older lap can be taken for
 this one. Before the swap a producer writes what it intends to claim into its own entry of the
-header, so that the slots of a producer that died between claim and publish can be told.
+header, and takes that back once it is published: a claimed slot that is neither published nor in
+the intent of a living producer belongs to a dead one (bury_dead in membership.pyx).
 """
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
@@ -164,6 +165,7 @@ cdef inline int try_claim_multi(ProducerCore *core, int64_t count) noexcept nogi
     # Acquire-release: publishes the intent before the claim, orders our writes after it.
     if not compare_exchange_acq_rel_i64(
             &core.at.header.claimed.value, claimed, claimed + count):
+        store_relaxed_i64(&core.entry.intent_begin, claimed + count)  # none: others own these slots
         return -1
     core.next = claimed
     core.claim_end = claimed + count

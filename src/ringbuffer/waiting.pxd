@@ -36,7 +36,7 @@ ctypedef struct Wait:
     bint parked_before      # after LOOK_AROUND: do not spin again
 
 cdef Outcome wait_on(Wait *wait) noexcept nogil
-cdef Outcome wait_with_signals(Wait *wait) except? DAMAGED
+cdef Outcome wait_with_signals(Wait *wait, object burier) except? DAMAGED
 cdef int64_t deadline_after(object timeout) except -1
 
 cdef class WaitStrategy:

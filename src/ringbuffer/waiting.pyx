@@ -106,15 +106,24 @@ cdef Outcome wait_on(Wait *wait) noexcept nogil:
     return park(wait)
 
 
-cdef Outcome wait_with_signals(Wait *wait) except? DAMAGED:
-    """Wait without the GIL; raises what a signal handler raises (KeyboardInterrupt)."""
+cdef Outcome wait_with_signals(Wait *wait, object burier) except? DAMAGED:
+    """Wait without the GIL; raises what a signal handler raises (KeyboardInterrupt).
+
+    `burier`, unless None, is called now and then, and before giving up: a claim whose producer died
+    may be what is waited for.
+    """
     cdef Outcome outcome
     while True:
         with nogil:
             outcome = wait_on(wait)
+        if outcome == TIMED_OUT and burier is not None and burier():
+            outcome = wait.attempt(wait.core, wait.wanted)
+            return TIMED_OUT if outcome == NOT_YET else outcome
         if outcome != LOOK_AROUND:
             return outcome
         PyErr_CheckSignals()
+        if burier is not None:
+            burier()
 
 
 cdef int64_t deadline_after(object timeout) except -1:
@@ -157,6 +166,9 @@ cdef class WaitStrategy:
     def __hash__(self):
         return hash((self.plan.spins, self.plan.yields))
 
+    def __reduce__(self):
+        return type(self), ()
+
 
 cdef class BusySpin(WaitStrategy):
     """Spin for ever: the shortest latency, for a thread with a core to itself.
@@ -174,12 +186,18 @@ cdef class Yield(WaitStrategy):
     def __cinit__(self, spins=100):
         self.plan = WaitPlan(_count(spins, "spins"), -1)
 
+    def __reduce__(self):
+        return Yield, (self.plan.spins,)
+
 
 cdef class Backoff(WaitStrategy):
     """Spin, then yield, then park: quick while busy, free while idle. The default."""
 
     def __cinit__(self, spins=2000, yields=20):
         self.plan = WaitPlan(_count(spins, "spins"), _count(yields, "yields"))
+
+    def __reduce__(self):
+        return Backoff, (self.plan.spins, self.plan.yields)
 
 
 cdef class Block(WaitStrategy):

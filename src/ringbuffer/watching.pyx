@@ -64,7 +64,7 @@ def ring_bell():
 
 
 def wait_any(list watched):
-    """Sleep until one of the (address, value) words has changed, or 100 ms; which ones have."""
+    """Sleep until one of the (address, value, _) words has changed, or 100 ms; which ones have."""
     cdef hr_waiter waiters[WORDS_MAX + 1]
     cdef unsigned count = len(watched)
     cdef unsigned index
@@ -91,7 +91,7 @@ cdef list _changed(list watched):
     cdef size_t address
     cdef uint32_t value
     changed = []
-    for index, (address, value) in enumerate(watched):
+    for index, (address, value, _) in enumerate(watched):
         if load_acquire_u32(<uint32_t *>address) != value:
             changed.append(index)
     return changed

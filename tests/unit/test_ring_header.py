@@ -27,7 +27,7 @@ from ring_tools import (
 )
 
 import headrace as hr
-from headrace.ringbuffer import errors, list_rings, remove_ring, segment
+from headrace.ringbuffer import errors, list_rings, remove_ring
 
 Names = Callable[[], str]
 
@@ -120,8 +120,7 @@ def test_dtype_text(ring: hr.Ring, description: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 100, 107, 128, 4096, HEADER_BYTES, HEADER_BYTES + 10])
-def test_truncated(ring: hr.Ring, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment, "_BEING_CREATED_SECONDS_MAX", 0.05)
+def test_truncated(ring: hr.Ring, size: int) -> None:
     name = ring.name
     ring.close()
     with open(path_of(name), "wb") as file:

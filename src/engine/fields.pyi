@@ -1,0 +1,19 @@
+from collections.abc import Iterable
+from typing import Any, final
+
+import numpy as np
+
+__test__: dict[str, str]  # Cython's
+
+@final
+class FieldTable:
+    def __new__(cls, dtype: np.dtype[Any], names: Iterable[str] | None = None) -> FieldTable: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def dtypes(self) -> tuple[np.dtype[Any] | None, ...]: ...
+    @property
+    def item_bytes(self) -> int: ...
+    def describe(self, address: int, sequence: int, time_ns: int) -> dict[str, Any]: ...
