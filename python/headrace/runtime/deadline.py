@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Any
 
@@ -28,8 +27,8 @@ class Deadline:
 class Hold:
     """Holding a lock, or failing in time."""
 
-    def __init__(self, lock: threading.RLock, deadline: Deadline) -> None:  # type: ignore[valid-type]
-        self._lock: Any = lock
+    def __init__(self, lock: Any, deadline: Deadline) -> None:
+        self._lock = lock
         self._deadline = deadline
 
     def __enter__(self) -> None:

@@ -267,8 +267,7 @@ class Engine:
                     raise self._failure
                 return
             else:
-                cursor = self._rings[-1].cursor
-                self._wait_a_moment(_LOOK_SECONDS, lambda: self._rings[-1].cursor != cursor)
+                self._wait_for_outputs(self._rings[-1].cursor)
 
     @property
     def state(self) -> Any:
@@ -312,7 +311,8 @@ class Engine:
                     if self._backlog is not None and self._backlog.overflowing:
                         self._backlog.give_up()
                     if deadline.over():
-                        raise WaitTimeout(f"stage {stage.machine.name} did not end in {timeout:g} s")
+                        name = stage.machine.name
+                        raise WaitTimeout(f"stage {name} did not end in {timeout:g} s")
             if self._backlog is not None:
                 self._backlog.give_up()
             for ring in self._rings:
@@ -378,6 +378,9 @@ class Engine:
                 return False
             self._wait_a_moment(min(deadline.left(), _LOOK_SECONDS), lambda: self._through(end))
         return True
+
+    def _wait_for_outputs(self, seen: int) -> None:
+        self._wait_a_moment(_LOOK_SECONDS, lambda: self._rings[-1].cursor != seen)
 
     def _wait_a_moment(self, seconds: float, over: Callable[[], bool]) -> None:
         """Sleep until a stage moves on, unless it is `over` already."""

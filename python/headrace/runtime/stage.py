@@ -8,13 +8,13 @@ input finds that input's outputs in the output ring.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from headrace.engine import Stepper
 from headrace.errors import StepError
+from headrace.events import payload
 from headrace.ringbuffer import Ring, WaitStrategy
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ class Source:
 
     def __init__(self, ring: Ring, machine: Machine, wait: WaitStrategy | None) -> None:
         self._bare = ring.timestamps
-        self._offset = 0 if self._bare else ring.dtype.fields[machine_field(ring.dtype)][1]
         self._event = machine.event
         self.consumer = ring.consumer(machine.name, wait=wait)
 
@@ -57,15 +56,7 @@ class Source:
         """The events, their ingest times, and their origins (None: their own sequences)."""
         if self._bare:
             return batch, self.consumer.times, None
-        events = batch.getfield(self._event, self._offset)
-        return events, batch["input_time_ns"], batch["origin"]
-
-
-def machine_field(dtype: np.dtype[Any]) -> str:
-    """The first field of an output record that the machine itself wrote."""
-    names = dtype.names
-    assert names is not None
-    return names[4]
+        return payload(batch, self._event), batch["input_time_ns"], batch["origin"]
 
 
 class Stage:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import stat
 import sys
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from headrace.errors import InputError, UsageError
 
@@ -46,24 +48,21 @@ def open_source(file: str, dtype: Dtype, stdin: BinaryIO | None = None) -> Sourc
     bytes are there.
     """
     if file == STDIO:
-        return _open_stdin(stdin or sys.stdin.buffer, dtype)
+        stream = stdin or _standard(sys.stdin, "stdin")
+        source = _open_stdin(stream, dtype)
+        source.live = not _is_regular(stream)
+        return source
     kind = kind_of(file)
     try:
-        stream = Path(file).open("rb")  # noqa: SIM115  (the source closes it)
+        opened = Path(file).open("rb")  # noqa: SIM115  (the source closes it)
     except OSError as error:
         raise InputError(file, None, None, f"cannot be read: {error.strerror}") from None
     try:
-        real = Path(file).is_file()
-        if kind == ".npy":
-            return ArraySource(file, dtype, stream, mapped=real)
-        if kind == ".npz":
-            return ArchiveSource(file, dtype, stream)
-        total = os.fstat(stream.fileno()).st_size if real else None
-        binary = cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if kind == ".csv.gz" else stream
-        tell = stream.tell if real and kind == ".csv.gz" else (stream.raw.tell if real else None)
-        return CsvSource(file, dtype, binary, tell=tell, bytes_total=total)
+        source = _open_kind(kind, file, dtype, opened)
+        source.live = not _is_regular(opened)
+        return source
     except BaseException:
-        stream.close()
+        opened.close()
         raise
 
 
@@ -76,7 +75,7 @@ def open_sink(file: str | None, dtype: Dtype, stdout: BinaryIO | None = None) ->
     if file is None:
         return CountingSink(dtype)
     if file == STDIO:
-        return CsvSink(file, dtype, None, stdout or sys.stdout.buffer)
+        return CsvSink(file, dtype, None, stdout or _standard(sys.stdout, "stdout"))
     kind = kind_of(file)
     staged = Staged(file)
     try:
@@ -102,6 +101,31 @@ def same_file(one: str, other: str) -> bool:
         return os.path.samefile(one, other)
     except OSError:
         return False
+
+
+def _open_kind(kind: str, file: str, dtype: Dtype, stream: BufferedReader) -> Source:
+    real = _is_regular(stream)
+    if kind == ".npy":
+        return ArraySource(file, dtype, stream, mapped=real)
+    if kind == ".npz":
+        return ArchiveSource(file, dtype, stream)
+    total = os.fstat(stream.fileno()).st_size if real else None
+    binary = cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if kind == ".csv.gz" else stream
+    tell = stream.tell if real and kind == ".csv.gz" else (stream.raw.tell if real else None)
+    return CsvSource(file, dtype, binary, tell=tell, bytes_total=total)
+
+
+def _is_regular(stream: BinaryIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:  # no file of the system's
+        return False
+
+
+def _standard(text: TextIO | None, name: str) -> BinaryIO:
+    if text is None:
+        raise UsageError(f"{name} is closed; open it, or give the name of a file instead of -")
+    return text.buffer
 
 
 def _open_stdin(stdin: BinaryIO, dtype: Dtype) -> Source:

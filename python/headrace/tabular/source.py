@@ -16,7 +16,7 @@ class Source:
 
     `file` is its name in messages; `notes` is what a user should know about how it was read, and
     grows while reading; `done` and `total` count in one unit of the file's own (events or bytes),
-    `total` is None where nobody knows it.
+    `total` is None where nobody knows it. `live`: a pipe, whose end may be long in coming.
     """
 
     def __init__(self, file: str, dtype: Dtype) -> None:
@@ -25,6 +25,7 @@ class Source:
         self.notes: list[str] = []
         self.done = 0
         self.total: int | None = None
+        self.live = False
 
     def chunks(self, events_max: int) -> Iterator[Array]:
         """The events as arrays of `dtype`, shape (n,) with 1 <= n <= events_max, in order.

@@ -1,0 +1,49 @@
+"""The command line: `headrace run`, `headrace rings`. Also `python -m headrace`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from . import helptext as _helptext
+from .rings import rings as _rings
+from .run import run as _run
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="headrace",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run", help=_helptext.RUN, no_args_is_help=True)(_run)
+app.command("rings", help=_helptext.RINGS)(_rings)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"headrace {version('headrace')}")
+        raise typer.Exit()
+
+
+@app.callback(help=_helptext.HEADRACE)
+def _headrace(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options of the command line as a whole."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line on these arguments (default: the process's) and exit."""
+    app(args=None if arguments is None else list(arguments), prog_name="headrace")

@@ -1,0 +1,89 @@
+"""The texts of `--help`, and joining their lines, which typer would keep as they are."""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+
+_BLOCKS = ("[cyan]", "[green]")  # paragraphs of code, whose lines are kept
+
+
+def paragraphs(text: str) -> str:
+    """Text with each paragraph on one line, except for code."""
+    return "\n\n".join(
+        part if part.startswith(_BLOCKS) else part.replace("\n", " ")
+        for part in cleandoc(text).split("\n\n")
+    )
+
+
+HEADRACE = paragraphs(
+    r"""
+    A deterministic event engine: one recorded order of events, stepped by state machines.
+
+    A machine is a Python function from a state and an event to a state and outputs, together with
+    the format of its events and an initial state. Put this into [bold]totals.py[/]:
+
+    [cyan]import headrace as hr[/]
+    [cyan]TRADE = \[("account", "i8"), ("amount", "f8")][/]
+    [cyan]TOTAL = \[("account", "i8"), ("total", "f8")][/]
+
+    [cyan]@hr.machine(event=TRADE, output=TOTAL, initial=dict)[/]
+    [cyan]def total(state, account, amount):[/]
+    [cyan]    state\[account] = state.get(account, 0.0) + amount[/]
+    [cyan]    return state, (account, state\[account])[/]
+
+    With trades in a table that has the columns account and amount,
+
+    [green]headrace run totals.py:total --input trades.csv --output totals.csv[/]
+
+    runs every trade through it, in order, and writes one line for each output.
+    [green]headrace COMMAND --help[/] explains a command.
+    """
+)
+
+RUN = paragraphs(
+    r"""
+    Run every event of a file through a machine, in order, and write its outputs to a file.
+
+    [bold]Input.[/] Columns or fields are matched to the machine's event format by name, in any
+    order; further ones are left out, and you are told. A .csv is UTF-8 with a header line; times
+    are ISO 8601 in UTC, time spans whole numbers of the field's unit, booleans true, false, 1 or
+    0; a field of a nested record is the column at.x, an item of an array bids\[1]. A bad cell
+    stops the job with file, line, column and reason. A .npy is one structured array, read through
+    a memory map; a .npz is one structured array, or one array for each field. Their numbers may be
+    of a narrower type than the machine's (NumPy's casting "safe"). A dash is stdin: CSV, or .npy
+    if it starts like one. From a pipe, events are taken --batch at a time; with --batch 1 each is
+    answered as it comes.
+
+    [bold]Output.[/] Each record carries input_sequence (which event, counted from 0),
+    output_index (which of that event's outputs), input_time_ns (when the event was published, in
+    nanoseconds since 1970) and origin (which event of the input it descends from: in a pipeline,
+    input_sequence counts the events of the last stage), then the machine's own fields. A .npz
+    holds them as the array outputs. The file appears when the job is done: after an error or
+    Ctrl-C, what was there before is still there. A dash is CSV on stdout.
+
+    [bold]Summary.[/] Time per event is measured batch by batch, from publishing it until its
+    outputs are at hand, each of its events being given an equal share; so --batch 1 measures
+    single events, hand-over between threads included. The state digest tells whether two runs
+    ended in the same state.
+
+    [bold]A step that raises[/] changes nothing. The job halts and says which event it was; with
+    --on-error dead_letter the event is put aside in a table that can be run again.
+
+    [bold]Exit code.[/] 0: done. 1: a step raised, or a file could not be written. 2: wrong use or
+    bad input. 130: stopped by Ctrl-C; 143: by SIGTERM.
+
+    [green]headrace run totals.py:total --input trades.csv --output totals.csv[/]
+    [green]zcat trades.csv.gz | headrace run totals.py:total -i - -o - | less[/]
+    [green]headrace run mypackage.risk:check -i orders.npy -o alerts.npz --step native[/]
+    """
+)
+
+RINGS = paragraphs(
+    """
+    List the rings in shared memory on this machine; remove those that the dead left behind.
+
+    A named ring lives until its owner, the process that created it, closes it or ends. An owner
+    that was killed leaves its ring in shared memory, where it takes up space until
+    [green]headrace rings --clean[/]. Rings of living owners are never touched.
+    """
+)

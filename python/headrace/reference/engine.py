@@ -1,0 +1,182 @@
+"""The engine, as plainly as it can be said: one event after the other.
+
+A state is the fold of the events before it; so after a step that raised, which may have changed the
+state in place, the events since the last failure are folded once more.
+
+This is the definition of what is right: `headrace.Engine` must come to the same states, outputs and
+failures, whatever its batches, threads, checkpoints and kinds of step.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from headrace.compose import Pipeline
+from headrace.errors import OutputError, StepError, UsageError
+from headrace.events import HEADER_FIELDS, as_events, payload, record_dtype
+from headrace.machine import Machine
+from headrace.reference.steps import Array, apply_step, event_values, output_record
+
+
+@dataclass(frozen=True)
+class ReferenceFailure:
+    """An event whose step raised: where, at which sequence of that machine, and what."""
+
+    machine: str
+    sequence: int
+    origin: int  # the sequence of the engine's own input that it descends from
+    error: Exception
+
+
+class ReferenceEngine:
+    """Runs a machine or a pipeline at once and in this thread.
+
+    `on_error`: "halt" refuses everything after a failed step, "dead_letter" goes on. Nothing
+    blocks. Not thread-safe. Raises UsageError.
+    """
+
+    def __init__(self, machine: Machine | Pipeline, on_error: str = "halt") -> None:
+        if on_error not in ("halt", "dead_letter"):
+            raise UsageError(f"on_error must be 'halt' or 'dead_letter', not {on_error!r}")
+        self.machine = machine
+        self.failures: list[ReferenceFailure] = []
+        self.halted = False
+        self._on_error = on_error
+        stages = machine.stages if isinstance(machine, Pipeline) else (machine,)
+        self._stages = [_Stage(stage) for stage in stages]
+        self._made: list[Array] = []
+
+    def publish(self, events: Any, times_ns: Any = None) -> int:
+        """Step over `events`, an array of the event dtype; the sequence of the first one.
+
+        `times_ns`: int64 ingest times, one for each (None: 0). Events after a failure that halts
+        are not taken.
+        """
+        array = as_events(self._stages[0].machine.event, events)
+        first = self._stages[0].sequence
+        for index in range(len(array)):
+            if self.halted:
+                break
+            time_ns = 0 if times_ns is None else int(times_ns[index])
+            self._made += self._through(array[index : index + 1], time_ns, None)
+        return first
+
+    def _through(self, event: Array, time_ns: int, failed: list[Exception] | None) -> list[Array]:
+        """One event through all stages, each fully before the next; the last one's records."""
+        origin = self._stages[0].sequence
+        waiting = [event]
+        for depth, stage in enumerate(self._stages):
+            records: list[Array] = []
+            for one in waiting:
+                if self.halted:
+                    return records if depth == len(self._stages) - 1 else []
+                own = one if depth == 0 else payload(one, stage.machine.event)
+                try:
+                    records += stage.step(np.ascontiguousarray(own), time_ns, origin)
+                except Exception as error:
+                    self._note(stage, origin, error, failed)
+            waiting = records
+        return waiting if self._stages[-1].machine.output is not None else []
+
+    def _note(
+        self, stage: _Stage, origin: int, error: Exception, failed: list[Exception] | None
+    ) -> None:
+        if failed is not None:
+            failed.append(error)
+            stage.sequence += 1
+            return
+        self.failures.append(ReferenceFailure(stage.machine.name, stage.sequence, origin, error))
+        if self._on_error == "halt":
+            self.halted = True
+        else:
+            stage.sequence += 1
+
+    def call(self, event: Any) -> Array:
+        """Step over one event; its output records. Raises StepError, and goes on after it."""
+        array = as_events(self._stages[0].machine.event, event)
+        sequence = self._stages[0].sequence
+        failed: list[Exception] = []
+        made = self._through(array, 0, failed)
+        self._made += made
+        if failed:
+            raise StepError(
+                f"the step failed at event {sequence}: {failed[-1]}",
+                sequence=sequence, event={}, machine=self._stages[0].machine.name,
+            ) from failed[-1]  # fmt: skip
+        return np.concatenate(made) if made else self._no_outputs()
+
+    @property
+    def outputs(self) -> Array:
+        """All output records so far, in order: id, input time, origin, the machine's fields."""
+        return np.concatenate(self._made) if self._made else self._no_outputs()
+
+    def _no_outputs(self) -> Array:
+        output = self._stages[-1].machine.output
+        return np.zeros(0, list(HEADER_FIELDS) if output is None else record_dtype(output))
+
+    @property
+    def state(self) -> Any:
+        """A copy of the state; of a pipeline, the tuple of its machines' states."""
+        states = tuple(copy.deepcopy(stage.state) for stage in self._stages)
+        return states if isinstance(self.machine, Pipeline) else states[0]
+
+    @property
+    def sequence(self) -> int:
+        """How many events the first machine is through with."""
+        return self._stages[0].sequence
+
+
+class _Stage:
+    """A machine, its state, and how many events it is through with."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.state = machine.initial()
+        self.sequence = 0
+        self._kept = copy.deepcopy(self.state)  # after the last failure, or at the beginning
+        self._since: list[dict[str, Any]] = []  # events stepped over since
+
+    def step(self, event: Array, time_ns: int, origin: int) -> list[Array]:
+        """Step over one event; its records. A step that raises changes nothing."""
+        machine = self.machine
+        values = event_values(event, machine.event, self.sequence, time_ns)
+        try:
+            state, made = apply_step(machine, self.state, values)
+            records = [
+                self._record(output_record(one, machine.output), index, time_ns, origin)
+                for index, one in enumerate(_checked(machine, made))
+            ]
+        except BaseException:
+            self._fold_again()
+            raise
+        self.state = state
+        self.sequence += 1
+        self._since.append(values)
+        return records
+
+    def _fold_again(self) -> None:
+        self.state = self._kept
+        for values in self._since:
+            self.state, _ = apply_step(self.machine, self.state, values)
+        self._kept = copy.deepcopy(self.state)
+        self._since = []
+
+    def _record(self, made: Array, index: int, time_ns: int, origin: int) -> Array:
+        assert self.machine.output is not None
+        record = np.zeros(1, record_dtype(self.machine.output))
+        for (name, _), value in zip(
+            HEADER_FIELDS, (self.sequence, index, time_ns, origin), strict=True
+        ):
+            record[name] = value
+        payload(record, self.machine.output)[...] = made
+        return record
+
+
+def _checked(machine: Machine, made: list[Any]) -> list[Any]:
+    if made and machine.output is None:
+        raise OutputError(f"the step returned the output {made[0]!r}, and its machine has none")
+    return made

@@ -1,0 +1,105 @@
+"""What a step sees of an event, and what its outputs become: the plainest way to say it."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from headrace.errors import OutputError
+from headrace.events import Dtype
+from headrace.machine import Machine
+
+Array = np.ndarray[Any, Any]
+
+
+class Event:
+    """An event as a step gets it: its fields, `sequence` and `time_ns`, not to be changed."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        vars(self).update(values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"event.{name} cannot be set: events are read-only")
+
+
+def event_values(event: Array, dtype: Dtype, sequence: int, time_ns: int) -> dict[str, Any]:
+    """All that a step may ask of one event, by name; `event` is an array of length 1."""
+    values = {name: plain_value(event[name][0], dtype[name]) for name in dtype.names or ()}
+    if dtype.names is None:
+        values = {"value": plain_value(event[0], dtype)}
+    return {**values, "sequence": sequence, "time_ns": time_ns}
+
+
+def plain_value(value: Any, dtype: Dtype) -> Any:
+    """A field as a plain Python value, where there is one."""
+    if dtype.subdtype is not None:
+        copy = np.array(value)
+        copy.flags.writeable = False
+        return copy
+    if dtype.names is not None:
+        record = np.array(value, dtype)
+        record.flags.writeable = False
+        return record[()]
+    if dtype.kind in "biufcSU":
+        return value.item() if isinstance(value, np.generic) else value
+    return value
+
+
+def apply_step(machine: Machine, state: Any, values: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """One step: the new state and the list of outputs. Raises what the step raises, OutputError."""
+    if machine.parameters is None:
+        result = machine.step(state, Event(values))
+    else:
+        result = machine.step(state, *(values[name] for name in machine.parameters))
+    if type(result) is not tuple or len(result) != 2:
+        raise OutputError(f"a step returns (state, outputs), and this one returned {result!r}")
+    state, made = result
+    if made is None:
+        return state, []
+    if isinstance(made, np.ndarray) and made.ndim:
+        return state, list(made)
+    return state, made if isinstance(made, list) else [made]
+
+
+def output_record(value: Any, dtype: Dtype) -> Array:
+    """One output, a tuple in the order of the fields or a scalar, as an array of length 1."""
+    record = np.zeros(1, dtype)
+    names = dtype.names or ("value",)
+    values = value.item() if isinstance(value, np.void) else value
+    if not isinstance(values, tuple):
+        values = (values,)
+    if len(values) != len(names):
+        raise OutputError(f"the output {value!r} does not have the fields {', '.join(names)}")
+    for name, one in zip(names, values, strict=True):
+        _store(record if dtype.names is None else record[name], name, one)
+    return record
+
+
+def _store(field: Array, name: str, value: Any) -> None:
+    """Set a field of length 1, refusing whatever NumPy would wrap, cut or reinterpret."""
+    kind = field.dtype.kind
+    text = isinstance(value, (str, bytes))
+    fits = True
+    if kind in "SU":
+        size = field.dtype.itemsize // (4 if kind == "U" else 1)
+        fits = isinstance(value, bytes if kind == "S" else str) and len(value) <= size
+    elif kind in "iu" and field.ndim == 1:
+        limits = np.iinfo(field.dtype)
+        try:
+            fits = not text and limits.min <= operator.index(_as_integer(value)) <= limits.max
+        except TypeError:
+            fits = False
+    elif kind in "fb":
+        fits = not text and value is not None
+    if not fits:
+        raise OutputError(f"output field {name!r} ({field.dtype}) cannot be {value!r}")
+    try:
+        field[0] = value
+    except (TypeError, ValueError, OverflowError) as error:
+        raise OutputError(f"output field {name!r} cannot be {value!r}: {error}") from None
+
+
+def _as_integer(value: Any) -> Any:
+    return int(value) if isinstance(value, np.bool_) else value

@@ -1,0 +1,150 @@
+"""States of machines as values: comparing them, and a digest that is the same everywhere.
+
+A state is made of None, numbers, strings, bytes, tuples, lists, dicts, sets, dataclasses and NumPy
+arrays without Python objects. The digest is BLAKE2b over a canonical encoding: each value starts
+with a letter for its kind and carries its length; dicts and sets are put in the order of their
+encoded keys, so that neither insertion order nor hash randomisation shows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from headrace.errors import MachineError
+
+_NAN = struct.pack("<d", float("nan"))
+
+
+def state_digest(state: Any) -> str:
+    """A digest of a state: 32 hexadecimal digits, equal for equal states on any machine.
+
+    Raises MachineError, naming the place, for a value that no state may hold.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for part in _encode(state, "state"):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _encode(value: Any, path: str) -> Iterator[bytes]:
+    if value is None or value is True or value is False:
+        yield {None: b"N", True: b"T", False: b"F"}[value]
+    elif isinstance(value, np.generic):
+        yield from _encode(np.asarray(value), path)
+    elif isinstance(value, int):
+        yield _sized(b"i", str(int(value)).encode())
+    elif isinstance(value, float):
+        yield b"f" + (_NAN if value != value else struct.pack("<d", value))
+    elif isinstance(value, complex):
+        yield _sized(b"c", struct.pack("<dd", value.real, value.imag))
+    elif isinstance(value, str):
+        yield _sized(b"s", value.encode("utf-8", "surrogatepass"))
+    elif isinstance(value, (bytes, bytearray)):
+        yield _sized(b"b", bytes(value))
+    elif isinstance(value, np.ndarray):
+        yield from _encode_array(value, path)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield _sized(b"D", type(value).__qualname__.encode())
+        for field in dataclasses.fields(value):
+            yield from _encode(getattr(value, field.name), f"{path}.{field.name}")
+    else:
+        yield from _encode_container(value, path)
+
+
+def _encode_array(value: np.ndarray[Any, Any], path: str) -> Iterator[bytes]:
+    if value.dtype.hasobject:
+        raise MachineError(f"{path} is an array of Python objects; states hold fixed-size arrays")
+    yield _sized(b"a", f"{value.dtype.descr if value.dtype.names else value.dtype.str}".encode())
+    yield _sized(b"h", str(value.shape).encode())
+    yield np.ascontiguousarray(value).tobytes()
+
+
+def _encode_container(value: Any, path: str) -> Iterator[bytes]:
+    if isinstance(value, (tuple, list)):
+        yield _count(b"t" if isinstance(value, tuple) else b"l", value)
+        for index, one in enumerate(value):
+            yield from _encode(one, f"{path}[{index}]")
+    elif isinstance(value, dict):
+        yield _count(b"d", value)
+        items = [(b"".join(_encode(key, f"{path} key")), key) for key in value]
+        for encoded, key in sorted(items, key=lambda item: item[0]):
+            yield encoded
+            yield from _encode(value[key], f"{path}[{key!r}]")
+    elif isinstance(value, (set, frozenset)):
+        yield _count(b"e", value)
+        yield from sorted(b"".join(_encode(one, f"{path} member")) for one in value)
+    else:
+        raise MachineError(
+            f"{path} is {type(value).__module__}.{type(value).__qualname__}, which no state may "
+            "hold; use numbers, strings, bytes, tuples, lists, dicts, sets, dataclasses or arrays"
+        )
+
+
+def _sized(kind: bytes, data: bytes) -> bytes:
+    return kind + len(data).to_bytes(8, "little") + data
+
+
+def _count(kind: bytes, value: Any) -> bytes:
+    return kind + len(value).to_bytes(8, "little")
+
+
+def difference(left: Any, right: Any, path: str = "state") -> str | None:
+    """The first place where two states differ, as a text; None if they are equal.
+
+    NaN equals NaN; 1, 1.0 and True are different states; arrays differ by dtype as well.
+    """
+    if type(left) is not type(right):
+        return f"{path}: {left!r} ({type(left).__name__}) and {right!r} ({type(right).__name__})"
+    if isinstance(left, np.ndarray):
+        return _array_difference(left, right, path)
+    if dataclasses.is_dataclass(left) and not isinstance(left, type):
+        pairs = [
+            (f"{path}.{field.name}", getattr(left, field.name), getattr(right, field.name))
+            for field in dataclasses.fields(left)
+        ]
+    elif isinstance(left, dict):
+        if left.keys() != right.keys():
+            alone = sorted(map(repr, left.keys() ^ right.keys()))[:3]
+            return f"{path}: only one of the two has the keys {', '.join(alone)}"
+        pairs = [(f"{path}[{key!r}]", left[key], right[key]) for key in left]
+    elif isinstance(left, (tuple, list)):
+        if len(left) != len(right):
+            return f"{path}: lengths {len(left)} and {len(right)}"
+        pairs = [(f"{path}[{i}]", a, b) for i, (a, b) in enumerate(zip(left, right, strict=True))]
+    else:
+        same = left == right or (left != left and right != right)
+        return None if same else f"{path}: {left!r} and {right!r}"
+    for where, one, other in pairs:
+        found = difference(one, other, where)
+        if found is not None:
+            return found
+    return None
+
+
+def _array_difference(
+    left: np.ndarray[Any, Any], right: np.ndarray[Any, Any], path: str
+) -> str | None:
+    if left.dtype != right.dtype or left.shape != right.shape:
+        return f"{path}: {left.dtype}{left.shape} and {right.dtype}{right.shape}"
+    if left.tobytes() == right.tobytes():
+        return None
+    if left.dtype.names is not None:
+        for name in left.dtype.names:
+            found = _array_difference(left[name], right[name], f"{path}[{name!r}]")
+            if found is not None:
+                return found
+        return None  # only padding differs
+    flat, other = np.atleast_1d(left).ravel(), np.atleast_1d(right).ravel()
+    unequal = (flat != other) & ~((flat != flat) & (other != other))
+    if not unequal.any():
+        return None
+    index = int(unequal.argmax())
+    place = np.unravel_index(index, left.shape) if left.shape else ()
+    where = "".join(f"[{int(i)}]" for i in place)
+    return f"{path}{where}: {flat[index]!r} and {other[index]!r}"

@@ -1,0 +1,1 @@
+"""All interleavings of small configurations of the ring's reference model."""
