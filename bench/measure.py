@@ -15,13 +15,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+UNITS = {"rate": "M/s", "ns": "ns", "p50": "ns", "p99": "ns", "share": "%"}
+
 
 class Unavailable(Exception):
     """A contestant cannot run here; the message says what is missing."""
-
-
-class WrongAnswer(Exception):
-    """A contestant was quick, and wrong."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +34,30 @@ class Sample:
 
 
 def rate_sample(count: int, seconds: float, answer: object, expected: object) -> Sample:
-    """A run whose one metric is `rate`, in million a second."""
-    rate = count / max(seconds, 1e-9) / 1e6
-    return Sample(count, seconds, {"rate": rate}, str(answer), str(expected))
+    """A run measured by `rate`, in million a second, and `ns`, nanoseconds for each."""
+    seconds = max(seconds, 1e-9)
+    metrics = {"rate": count / seconds / 1e6, "ns": seconds * 1e9 / max(count, 1)}
+    return Sample(count, seconds, metrics, str(answer), str(expected))
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """Something that can run `count` events, trips, calls, ...; a count is a multiple of `step`."""
+    """Something that can run `count` events, trips, calls, ...; a count is a multiple of `step`.
+
+    `warm_ups`: so many runs of full length go before those that count.
+    """
 
     run: Callable[[int], Sample]
     start: int = 1000
     most: int = 1 << 26
     step: int = 1
+    warm_ups: int = 0
+
+    def fitted(self, sample: Sample, seconds: float) -> int:
+        """How many take about `seconds`, going by a run of this contestant."""
+        count = int(sample.count * seconds / max(sample.seconds, 1e-6))
+        count = min(self.most, max(self.step, count))
+        return count - count % self.step
 
 
 Open = Callable[[ExitStack], Contestant]
@@ -56,17 +65,19 @@ Open = Callable[[ExitStack], Contestant]
 
 @dataclass(frozen=True)
 class Check:
-    """A line of the table: `of` related to `to`, and the target.
+    """A line of the table: `of` related to `to`, and the target (None: for information).
 
     kind "ratio": of / to; "difference": of - to; "value": of alone. `relation` is ">=" or "<=".
+    Lines of the same `work` differ by `at`.
     """
 
     work: str
+    at: str
     of: str
     to: str
     metric: str
     relation: str
-    target: float
+    target: float | None
     kind: str = "ratio"
 
 
@@ -77,16 +88,15 @@ class Figure:
     name: str
     contestants: dict[str, Open]
     checks: Sequence[Check]
-    units: dict[str, str]
-    seconds: float = 0.12  # about how long one run should last
+    seconds: float = 0.08  # about how long one run should last
     rounds: int = 0  # 0: as the plan says
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much to measure."""
+    """How much to measure; `quick` is one round of short runs, of which only the answers count."""
 
-    rounds: int = 7
+    rounds: int = 11
     scale: float = 1.0
     quick: bool = False
 
@@ -96,25 +106,34 @@ class Result:
     """What a figure came to."""
 
     name: str
-    units: dict[str, str]
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
     lines: list[dict[str, Any]] = field(default_factory=list)
     before: dict[str, float] = field(default_factory=dict)
     after: dict[str, float] = field(default_factory=dict)
 
-    def wrong(self) -> list[str]:
-        """Contestants that computed something else than they should have."""
-        return [
-            f"{self.name}: {name} computed {sample.answer}, not {sample.expected}"
+    def faults(self) -> list[str]:
+        """Who computed something else than they should have, or broke down."""
+        wrong = {
+            f"{self.name}: {name} computed {sample.answer}, not {sample.expected}": None
             for name, samples in self.samples.items()
             for sample in samples
             if sample.answer != sample.expected
-        ]
+        }
+        return [*wrong, *(f"{self.name}: {name}: {why}" for name, why in self.failed.items())]
+
+    def answers(self) -> dict[str, str]:
+        """A short hash of what each contestant computed in its last run."""
+        return {
+            name: fingerprint(samples[-1].answer)
+            for name, samples in self.samples.items()
+            if samples
+        }
 
 
 def fingerprint(answer: str) -> str:
-    """A short hash of an answer, for the table."""
+    """A short hash of an answer."""
     return hashlib.blake2s(answer.encode(), digest_size=4).hexdigest()
 
 
@@ -133,66 +152,88 @@ def fitting_count(contestant: Contestant, seconds: float) -> int:
         sample = contestant.run(count)
         if sample.answer != sample.expected:
             return count  # the round will say so
-        if sample.seconds >= seconds / 3 or count >= contestant.most:
+        if sample.seconds >= seconds / 2 or count >= contestant.most:
             break
-        growth = min(16.0, 0.9 * seconds / max(sample.seconds, 1e-6))
-        count = min(contestant.most, max(count * 2, int(count * growth)))
-        count -= count % contestant.step
-    wanted = int(count * seconds / max(sample.seconds, 1e-6))
-    wanted = min(contestant.most, max(contestant.step, wanted))
-    return wanted - wanted % contestant.step
+        # In small steps: what is compiled while it runs gets faster on the way.
+        count = min(contestant.fitted(sample, seconds), 16 * count)
+    for _ in range(contestant.warm_ups):
+        sample = contestant.run(contestant.fitted(sample, seconds))
+    return contestant.fitted(sample, seconds)
 
 
 def run_figure(figure: Figure, plan: Plan, calibrate: Callable[[], dict[str, float]]) -> Result:
     """Open the contestants, run them in turns, and relate them."""
-    result = Result(figure.name, figure.units)
+    result = Result(figure.name)
+    seconds = figure.seconds * plan.scale
     with ExitStack() as stack:
-        contestants: dict[str, tuple[Contestant, int]] = {}
+        contestants: dict[str, Contestant] = {}
+        counts: dict[str, int] = {}
         for name, opener in figure.contestants.items():
             try:
                 contestant = opener(stack)
-                seconds = figure.seconds * plan.scale
-                count = contestant.start if plan.quick else fitting_count(contestant, seconds)
+                counts[name] = (
+                    contestant.start if plan.quick else fitting_count(contestant, seconds)
+                )
             except Unavailable as why:
                 result.missing[name] = str(why)
-                continue
-            contestants[name] = (contestant, count)
-            result.samples[name] = []
+            except Exception as error:
+                result.failed[name] = f"{type(error).__name__}: {error}"
+            else:
+                contestants[name] = contestant
+                result.samples[name] = []
         result.before = calibrate()
         for _ in range(1 if plan.quick else figure.rounds or plan.rounds):
-            for name, (contestant, count) in contestants.items():
-                result.samples[name].append(contestant.run(count))
+            _round(contestants, counts, seconds, result)
         result.after = calibrate()
     result.lines = [relate(check, result) for check in figure.checks]
     return result
+
+
+def _round(
+    contestants: dict[str, Contestant], counts: dict[str, int], seconds: float, result: Result
+) -> None:
+    """One run of each; what fails is left out from then on."""
+    for name, contestant in list(contestants.items()):
+        try:
+            sample = contestant.run(counts[name])
+        except Exception as error:
+            result.failed[name] = f"{type(error).__name__}: {error}"
+            del contestants[name]
+            continue
+        result.samples[name].append(sample)
+        if not 0.5 < sample.seconds / seconds < 2:  # the cores have moved
+            counts[name] = contestant.fitted(sample, seconds)
 
 
 def relate(check: Check, result: Result) -> dict[str, Any]:
     """One line: both sides' medians, the median of the rounds' ratios, and whether it suffices."""
     line: dict[str, Any] = {
         "work": check.work,
+        "at": check.at,
+        "of": check.of,
         "yardstick": check.to,
         "metric": check.metric,
-        "unit": result.units.get(check.metric, ""),
+        "unit": UNITS[check.metric],
         "kind": check.kind,
-        "target": f"{check.relation} {check.target:g}",
-        "target_value": check.target,
         "relation": check.relation,
+        "target": check.target,
+        "reached": None,
     }
-    sides = [check.of] if check.kind == "value" else [check.of, check.to]
+    sides = [check.of, check.to]
     for side in sides:
-        if side in result.missing:
-            return line | {"reached": None, "why": f"{side}: {result.missing[side]}"}
-    values = [[sample.metrics[check.metric] for sample in result.samples[side]] for side in sides]
-    related = values[0]
+        why = result.missing.get(side) or result.failed.get(side)
+        if why:
+            return line | {"why": f"{side}: {why}"}
+    ours, theirs = (
+        [sample.metrics[check.metric] for sample in result.samples[side]] for side in sides
+    )
+    related = ours
     if check.kind == "ratio":
-        related = [a / b if b else math.inf for a, b in zip(*values, strict=True)]
+        related = [a / b if b else math.inf for a, b in zip(ours, theirs, strict=True)]
     elif check.kind == "difference":
-        related = [a - b for a, b in zip(*values, strict=True)]
+        related = [a - b for a, b in zip(ours, theirs, strict=True)]
     found = quartiles(related)
-    value = found["median"]
-    reached = value >= check.target if check.relation == ">=" else value <= check.target
-    line |= {"ours": quartiles(values[0]), "result": found, "reached": reached}
-    if len(values) > 1:
-        line["theirs"] = quartiles(values[1])
-    return line
+    if check.target is not None:
+        above, value = check.relation == ">=", found["median"]
+        line["reached"] = value >= check.target if above else value <= check.target
+    return line | {"ours": quartiles(ours), "theirs": quartiles(theirs), "result": found}

@@ -24,6 +24,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 
 public final class LmaxBench {
     static final int READERS_MAX = 3;
+    static final int BLOCK = 8192;
 
     static final class ValueEvent {
         long value;
@@ -98,17 +99,25 @@ public final class LmaxBench {
         return waiting.equals("spin") ? new BusySpinWaitStrategy() : new YieldingWaitStrategy();
     }
 
+    /** In blocks of some thousands, so that not all depends on code compiled within a loop. */
     static void publish(RingBuffer<ValueEvent> ring, long count, int batch) {
+        long block = (long) batch * Math.max(1, BLOCK / batch);
+        for (long first = 0; first < count; first += block) {
+            publishBlock(ring, first, Math.min(count, first + block), batch);
+        }
+    }
+
+    private static void publishBlock(RingBuffer<ValueEvent> ring, long first, long end, int batch) {
         if (batch == 1) {
-            for (long i = 0; i < count; i++) {
+            for (long i = first; i < end; i++) {
                 long next = ring.next();
                 ring.get(next).value = i;
                 ring.publish(next);
             }
             return;
         }
-        for (long i = 0; i < count; i += batch) {
-            int size = (int) Math.min(batch, count - i);
+        for (long i = first; i < end; i += batch) {
+            int size = (int) Math.min(batch, end - i);
             long high = ring.next(size);
             long low = high - (size - 1);
             for (long sequence = low; sequence <= high; sequence++) {

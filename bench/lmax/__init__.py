@@ -18,7 +18,7 @@ from bench.measure import Sample, Unavailable, rate_sample
 
 JARS = Path("/usr/share/java")  # where Debian and its descendants put them
 JAR_VARIABLE = "HEADRACE_BENCH_DISRUPTOR"
-RING_SIZE = 4096
+RING_SIZE = 65536  # that of its own throughput tests; whoever is compared with it gets the same
 SECONDS_MAX = 30
 READERS = {"single": 1, "pipeline": 3, "multicast": 3, "diamond": 3}
 # As in bench/native: the producer on the first core, consumers in turns from the second on.

@@ -2,7 +2,9 @@
 
 Compiled against an installed headrace, as a user's own Cython code would be. Each loop works on a
 copy of the producer's or consumer's core and puts it back at the end: a core whose address nobody
-else has can live in registers.
+else has can live in registers. That counts: a producer at batch 1 is as fast as its store buffer
+drains, and a register that is spilled takes a place there. So the loops of a single producer also
+say so (try_claim_single), and how long a slot is.
 """
 
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
@@ -10,7 +12,14 @@ from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from headrace.ringbuffer.barrier cimport ConsumerCore, poll_batch, release_batch
 from headrace.ringbuffer.consumer cimport Consumer
 from headrace.ringbuffer.producer cimport Producer
-from headrace.ringbuffer.sequencer cimport ProducerCore, commit, slot_address, try_claim
+from headrace.ringbuffer.sequencer cimport (
+    ProducerCore,
+    commit,
+    commit_single,
+    slot_address,
+    try_claim,
+    try_claim_single,
+)
 
 cdef extern from "bench.h" nogil:
     ctypedef struct outcome_t:
@@ -58,12 +67,13 @@ cdef inline int64_t send(
     while done < count:
         if batch > count - done:
             batch = count - done
-        while not try_claim(&core, batch):
+        while not try_claim_single(&core, batch):
             if not wait_more(&wait):
                 shared[0] = core
                 return done
-        write_events(slot(&core), done, batch, words)
-        commit(&core)
+        write_events(<uint64_t *>core.at.slots + (core.next & core.at.index_mask) * words,
+                     core.next, batch, words)
+        commit_single(&core)
         done += batch
     shared[0] = core
     return done

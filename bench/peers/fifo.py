@@ -49,24 +49,21 @@ class Receiver:
     """Gets all blocks that are there and copies them out."""
 
     def __init__(self, queue: Any, batch: int) -> None:
-        self._queue, self._batch, self._area = queue, batch, Area()
+        self._queue, self._batch, self.area = queue, batch, Area()
         queue.reallocate_msg_buffer(QUEUE_BYTES)
 
-    def rewind(self) -> None:
-        self._area.rewind()
-
-    def transfer(self, count: int) -> str:
-        get_many, view, position = self._queue.get_many, self._area.view, 0
+    def transfer(self, count: int) -> tuple[int, int]:
+        get_many, view, position = self._queue.get_many, self.area.view, 0
         left = count // self._batch
         while left > 0:
             for block in get_many(True, SECONDS):
                 if position == AREA_RECORDS * RECORD_BYTES:
-                    position = self._area.wrap(AREA_RECORDS)
+                    position = self.area.wrap(AREA_RECORDS)
                 end = position + len(block)
                 view[position:end] = block
                 position = end
                 left -= 1
-        return self._area.answer(count - left * self._batch, position // RECORD_BYTES)
+        return count - left * self._batch, position // RECORD_BYTES
 
     def close(self) -> None:
         pass

@@ -75,16 +75,13 @@ class Receiver:
     """Receives a sample and copies it out."""
 
     def __init__(self, name: str, batch: int) -> None:
-        self._batch, self._area = batch, Area()
+        self._batch, self.area = batch, Area()
         self._alive = _service(name, batch)
         self._subscriber = self._alive[1].subscriber_builder().create()
 
-    def rewind(self) -> None:
-        self._area.rewind()
-
-    def transfer(self, count: int) -> str:
+    def transfer(self, count: int) -> tuple[int, int]:
         receive, memmove, size = self._subscriber.receive, ctypes.memmove, self._batch * 64
-        begin = (ctypes.c_char * len(self._area.bytes)).from_buffer(self._area.bytes)
+        begin = (ctypes.c_char * len(self.area.bytes)).from_buffer(self.area.bytes)
         address, position = ctypes.addressof(begin), 0
         for _ in range(count // self._batch):
             sample = receive()
@@ -94,11 +91,11 @@ class Receiver:
                     if time.monotonic() > deadline:
                         raise TimeoutError(f"nothing came for {SECONDS} s")
             if position == AREA_RECORDS * RECORD_BYTES:
-                position = self._area.wrap(AREA_RECORDS)
+                position = self.area.wrap(AREA_RECORDS)
             memmove(address + position, sample.payload_ptr, size)
             position += size
             sample.delete()
-        return self._area.answer(count, position // RECORD_BYTES)
+        return count, position // RECORD_BYTES
 
     def close(self) -> None:
         self._subscriber.delete()

@@ -38,21 +38,18 @@ class Receiver:
     """Gets one block a call and copies it out."""
 
     def __init__(self, queue: Any, batch: int) -> None:
-        self._queue, self._batch, self._area = queue, batch, Area()
+        self._queue, self._batch, self.area = queue, batch, Area()
 
-    def rewind(self) -> None:
-        self._area.rewind()
-
-    def transfer(self, count: int) -> str:
-        get, view, position = self._queue.get, self._area.view, 0
+    def transfer(self, count: int) -> tuple[int, int]:
+        get, view, position = self._queue.get, self.area.view, 0
         for _ in range(count // self._batch):
             block = get(True, SECONDS)
             if position == AREA_RECORDS * RECORD_BYTES:
-                position = self._area.wrap(AREA_RECORDS)
+                position = self.area.wrap(AREA_RECORDS)
             end = position + len(block)
             view[position:end] = block
             position = end
-        return self._area.answer(count, position // RECORD_BYTES)
+        return count, position // RECORD_BYTES
 
     def close(self) -> None:
         self._queue.close()

@@ -2,8 +2,9 @@
 
 A channel is a module here with `prepare(batch, stack)`, called once in the parent, whose result
 goes to both processes; and two classes, `Sender(prepared, batch)` and `Receiver(prepared, batch)`,
-with `transfer(count)` and `close()`. The processes stay alive between runs, asleep, so that channels
-can take turns without being set up anew.
+with `transfer(count)` and `close()`. A receiver of records has an `area`, and its transfer returns
+how many came and its position in the area. The processes stay alive between runs, asleep, so that
+channels can take turns without being set up anew.
 """
 
 from __future__ import annotations
@@ -29,19 +30,22 @@ def work(channel: str, role: str, prepared: Any, batch: int, pipe: Connection) -
         pin(0 if role == "Sender" else 1)
         module = importlib.import_module(f"bench.peers.{channel}")
         side = getattr(module, role)(prepared, batch)
+        area = getattr(side, "area", None)
         pipe.send(("ready", None))
         while True:
             command, argument = pipe.recv()
             if command == "close":
                 break
             if command == "prepare":
-                if hasattr(side, "rewind"):
-                    side.rewind()
+                if area is not None:
+                    area.rewind()
                 pipe.send(("prepared", None))
                 continue
             begin = time.monotonic_ns()
-            answer = side.transfer(argument)
-            pipe.send(("done", (begin, time.monotonic_ns(), answer)))
+            outcome = side.transfer(argument)
+            end = time.monotonic_ns()
+            answer = outcome if area is None else area.answer(*outcome)
+            pipe.send(("done", (begin, end, answer)))
         side.close()
     except EOFError:
         pass

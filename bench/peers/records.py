@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.memory import pages
+
 RECORD_BYTES = 64
 SOURCE_RECORDS = 16384  # sent in turns; a multiple of every batch
 AREA_RECORDS = 16384
@@ -37,7 +39,7 @@ class Area:
     """
 
     def __init__(self) -> None:
-        self.bytes = bytearray(AREA_RECORDS * RECORD_BYTES)
+        self.bytes = pages(AREA_RECORDS * RECORD_BYTES)
         self.records: NDArray[np.void] = np.frombuffer(self.bytes, f"V{RECORD_BYTES}")
         self.view = memoryview(self.bytes)
         self.rewind()

@@ -44,13 +44,10 @@ class Receiver:
     def __init__(self, name: str, batch: int) -> None:
         self._ring = hr.Ring.attach(name)
         self._consumer = self._ring.consumer("receiver")
-        self._area = Area()
+        self.area = Area()
 
-    def rewind(self) -> None:
-        self._area.rewind()
-
-    def transfer(self, count: int) -> str:
-        area, records = self._area, self._area.records
+    def transfer(self, count: int) -> tuple[int, int]:
+        area, records = self.area, self.area.records
         position, left = 0, count
         consumer = self._consumer
         for batch in consumer:
@@ -70,7 +67,7 @@ class Receiver:
                 break
         del batch
         consumer.release()
-        return area.answer(count - left, position)
+        return count - left, position
 
     def close(self) -> None:
         self._consumer.close()

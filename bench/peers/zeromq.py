@@ -56,23 +56,20 @@ class Receiver:
     """Receives one block a call and copies it out."""
 
     def __init__(self, address: str, batch: int) -> None:
-        self._batch, self._area = batch, Area()
+        self._batch, self.area = batch, Area()
         self._socket = _socket("PULL")
         self._socket.bind(address)
 
-    def rewind(self) -> None:
-        self._area.rewind()
-
-    def transfer(self, count: int) -> str:
-        recv, view, position = self._socket.recv, self._area.view, 0
+    def transfer(self, count: int) -> tuple[int, int]:
+        recv, view, position = self._socket.recv, self.area.view, 0
         for _ in range(count // self._batch):
             block = recv()
             if position == AREA_RECORDS * RECORD_BYTES:
-                position = self._area.wrap(AREA_RECORDS)
+                position = self.area.wrap(AREA_RECORDS)
             end = position + len(block)
             view[position:end] = block
             position = end
-        return self._area.answer(count, position // RECORD_BYTES)
+        return count, position // RECORD_BYTES
 
     def close(self) -> None:
         self._socket.close()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bench import build
 from bench.cores import cores
 from bench.measure import Sample, rate_sample
+from bench.memory import pages
 
 RING_SLOTS = 4096
 WORD_MASK = (1 << 64) - 1
@@ -119,8 +120,10 @@ def flags(count: int) -> Sample:
 
 def copy(block_bytes: int, area_bytes: int, count: int) -> Sample:
     """`count` 64-byte records copied by one core, a block at a time; the rate is of records."""
-    source = np.arange(area_bytes // 8, dtype=np.int64)
-    target = np.zeros_like(source)
+    source = np.frombuffer(pages(area_bytes), np.int64)
+    source[:] = np.arange(area_bytes // 8)
+    target = np.frombuffer(pages(area_bytes), np.int64)
+    target[:] = 0  # faults the pages in
     total = max(count * 64, area_bytes)
     ns = library().yardstick_copy(
         target.ctypes.data, source.ctypes.data, area_bytes, block_bytes, total
