@@ -67,4 +67,4 @@ def _then(front: Machine, behind: Any) -> Any:
     return NotImplemented
 
 
-Machine.sequence_with = staticmethod(_then)
+Machine._sequence_with = staticmethod(_then)

@@ -49,7 +49,7 @@ class Machine:
     native: Native | None = None
 
     # Set by headrace.compose, which knows machines; machines do not know it.
-    sequence_with: ClassVar[Callable[[Any, Any], Any]]
+    _sequence_with: ClassVar[Callable[[Any, Any], Any]]
 
     def __init__(self) -> None:
         self.name = self.name or type(self).__name__
@@ -80,7 +80,7 @@ class Machine:
         return _source(self.step if self.step is not None else type(self))
 
     def __rshift__(self, other: Any) -> Any:
-        return Machine.sequence_with(self, other)
+        return Machine._sequence_with(self, other)
 
     def __repr__(self) -> str:
         return f"<Machine {self.name} version {self.version} ({self.source})>"

@@ -112,6 +112,10 @@ def difference(left: Any, right: Any, path: str = "state") -> str | None:
         if left.keys() != right.keys():
             alone = sorted(map(repr, left.keys() ^ right.keys()))[:3]
             return f"{path}: only one of the two has the keys {', '.join(alone)}"
+        theirs = {key: key for key in right}
+        for key in left:  # 1, 1.0 and True are one key to a dict, and three states
+            if type(key) is not type(theirs[key]):
+                return f"{path}: the keys {key!r} and {theirs[key]!r}"
         pairs = [(f"{path}[{key!r}]", left[key], right[key]) for key in left]
     elif isinstance(left, (tuple, list)):
         if len(left) != len(right):

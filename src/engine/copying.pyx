@@ -62,10 +62,31 @@ cdef object _copy(object value, dict memo):
         result = tuple([_copy(one, memo) for one in value])
     elif kind is np.ndarray and not value.dtype.hasobject:
         result = value.copy(order="K")
+    elif _is_plain_dataclass(kind):
+        result = memo[id(value)] = kind.__new__(kind)
+        result.__dict__.update(_copy_dict(value.__dict__, memo))
     else:
         return copy.deepcopy(value, memo)
     memo[id(value)] = result
     return result
+
+
+cdef dict _plain_dataclasses = {}
+
+
+cdef bint _is_plain_dataclass(object kind):
+    """Whether copying its `__dict__` is all that copying an instance means."""
+    cdef object known = _plain_dataclasses.get(kind)
+    if known is None:
+        known = _plain_dataclasses[kind] = (
+            dataclasses.is_dataclass(kind)
+            and kind.__new__ is object.__new__
+            and kind.__reduce_ex__ is object.__reduce_ex__
+            and kind.__reduce__ is object.__reduce__
+            and getattr(kind, "__getstate__", None) is getattr(object, "__getstate__", None)
+            and not hasattr(kind, "__deepcopy__")
+            and not any("__slots__" in vars(base) for base in kind.__mro__))
+    return known
 
 
 cdef dict _copy_dict(dict value, dict memo):

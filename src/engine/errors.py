@@ -30,8 +30,9 @@ class NativeStepError(HeadraceError):
 class StepError(HeadraceError):
     """A step failed; the state is that before the event. `__cause__` is the step's own error.
 
-    `sequence`: of the event; `event`: its fields; `machine`: its name; `partial`: output records
-    of the events before it in the same batch, or None.
+    `sequence`: of the event, in the ring of its machine; `origin`: of the engine's own input that
+    it descends from; `event`: its fields; `machine`: its name; `partial`: output records of the
+    events before it in the same batch, or None.
     """
 
     def __init__(
@@ -44,7 +45,11 @@ class StepError(HeadraceError):
         partial: Any = None,
     ) -> None:
         super().__init__(message)
-        self.sequence = sequence
+        self.sequence = self.origin = sequence
         self.event = event
         self.machine = machine
         self.partial = partial
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if self.origin == self.sequence else f"{text} (from input {self.origin})"

@@ -129,7 +129,8 @@ def list_names() -> list[str]:
         found = os.listdir(_FOLDER)
     except OSError:
         return []
-    return sorted(file[len(PREFIX) :] for file in found if file.startswith(PREFIX))
+    names = (file[len(PREFIX) :] for file in found if file.startswith(PREFIX))
+    return sorted(name for name in names if _NAME.fullmatch(name))
 
 
 @contextlib.contextmanager

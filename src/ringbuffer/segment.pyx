@@ -254,7 +254,7 @@ def _read_header(name, fd, patience_seconds):
         if time.monotonic() > deadline:
             raise RingFormatError(
                 f"{where}the segment was never finished ({os.fstat(fd).st_size:,} bytes, no "
-                "header); its creator may have died: headrace rings --clean")
+                "header); its creator may have died: headrace rings --clean --damaged")
         time.sleep(0.002)
     memset(&fixed, 0, sizeof(fixed))
     memcpy(&fixed, <const char *>data, FIXED_BYTES + 4)

@@ -8,7 +8,7 @@ consume by name, and which `outputs()` reads.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -23,9 +23,8 @@ from headrace.ringbuffer import Producer, Ring, WaitStrategy
 from headrace.runtime.backlog import Backlog
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline, Hold
-from headrace.runtime.stage import Records, Stage
-
-_LOOK_SECONDS = 0.05  # how often a waiting call looks whether its engine still lives
+from headrace.runtime.progress import LOOK_SECONDS, Progress
+from headrace.runtime.stage import Hooks, Records, Stage
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class DeadLetter:
     sequence: int  # in the ring of the stage that failed
     machine: str
     event: Records  # one event, of the machine's dtype
-    error: StepError
+    error: StepError  # its __cause__ is the step's own exception, with its traceback
 
 
 class Engine:
@@ -44,8 +43,9 @@ class Engine:
     `capacity`: events in each ring, a power of two. `step`: "python", "batch" or "native", where
     a machine has several; None takes the fastest it has. `wait`: how idle stages wait (default:
     Backoff()). `on_error`: "halt" stops at a failed step, "dead_letter" records the event and goes
-    on. `keep_outputs`: how many unread outputs are kept for `outputs()`; 0 if nobody will read
-    them. `name`: names the input ring, and with ".out" the output ring, for other processes.
+    on; after `dead_letters_max` of them it halts as well. `keep_outputs`: how many unread outputs
+    are kept for `outputs()`; 0 if nobody will read them. `name`: names the input ring, and with
+    ".out" the output ring, for other processes.
 
     All methods may be called from any thread of the process that made it, not after a fork.
     Usable as a context manager; leaving it closes. Raises MachineError, CapacityError, UsageError.
@@ -59,26 +59,27 @@ class Engine:
         step: str | None = None,
         wait: WaitStrategy | None = None,
         on_error: str = "halt",
+        dead_letters_max: int = 1 << 16,
         keep_outputs: int = 1 << 20,
         name: str | None = None,
     ) -> None:
         if on_error not in ("halt", "dead_letter"):
             raise UsageError(f"on_error must be 'halt' or 'dead_letter', not {on_error!r}")
-        if keep_outputs < 0:
-            raise UsageError(f"keep_outputs must be 0 or more, not {keep_outputs}")
+        for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", dead_letters_max)):
+            if not isinstance(count, int) or count < 0:
+                raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
         if not isinstance(machine, (Machine, Pipeline)):
             raise UsageError(
                 f"an engine runs a machine or a pipeline of machines, not {machine!r}; decorate a "
                 "step function with @headrace.machine(event=..., ...)"
             )
         self.machine = machine
-        self._on_error = on_error
+        self._dead_letters_max = dead_letters_max if on_error == "dead_letter" else 0
         self._dead_letters: list[DeadLetter] = []
         self._failure: BaseException | None = None
         self._calls = Calls()
         self._publishing = threading.RLock()
-        self._progress = threading.Condition()
-        self._waiters = 0
+        self._progress = Progress()
         self._closed = False
         self._stages: list[Stage] = []
         self._rings: list[Ring] = []
@@ -103,10 +104,11 @@ class Engine:
         keep_outputs: int,
     ) -> None:
         machines = machine.stages if isinstance(machine, Pipeline) else (machine,)
+        hooks = Hooks(self._on_failure, self._on_crash, self._emit, self._progress.moved)
         ring = self._ring(machines[0].event, capacity, name, timestamps=True)
         self._producer = ring.producer()
         for index, each in enumerate(machines):
-            stage = Stage(each, ring, self, step=step, wait=wait)
+            stage = Stage(each, ring, hooks, step=step, wait=wait)
             self._stages.append(stage)
             if each.output is None:
                 break
@@ -129,23 +131,23 @@ class Engine:
 
     # What the stages call, from their threads.
 
-    def on_failure(self, stage: Stage, error: StepError, origin: int, event: Records) -> bool:
-        call = self._calls.get(origin)
+    def _on_failure(self, stage: Stage, error: StepError, event: Records) -> bool:
+        call = self._calls.get(error.origin)
         if call is not None:
             call.error = error
             return True
-        if self._on_error == "dead_letter":
+        if len(self._dead_letters) < self._dead_letters_max:
             self._dead_letters.append(
-                DeadLetter(error.sequence, stage.machine.name, event.copy(), error)
+                DeadLetter(error.sequence, stage.machine.name, event, error)
             )
             return True
         self._failure = error
         return False
 
-    def on_crash(self, stage: Stage, error: BaseException) -> None:
+    def _on_crash(self, stage: Stage, error: BaseException) -> None:
         self._failure = error
 
-    def emit(self, stage: Stage, records: Records) -> None:
+    def _emit(self, stage: Stage, records: Records) -> None:
         producer = self._producers[stage]
         if self._calls and stage is self._stages[-1]:
             self._calls.collect(records)
@@ -158,16 +160,11 @@ class Engine:
             try:
                 # Not the whole rest: half a ring, so that it starts to move as soon as it can.
                 piece = records[: max(1, self._rings[-1].capacity // 2)]
-                producer.publish(piece, timeout=_LOOK_SECONDS)
+                producer.publish(piece, timeout=LOOK_SECONDS)
                 records = records[len(piece) :]
             except WaitTimeout:
                 if self._failure is not None:
                     return  # a later stage has halted, and reads no more
-
-    def moved(self) -> None:
-        if self._waiters:
-            with self._progress:
-                self._progress.notify_all()
 
     # What users call.
 
@@ -307,7 +304,7 @@ class Engine:
                 self._closed = True
                 self._rings[0].end()
             for stage in self._stages:
-                while not stage.join(_LOOK_SECONDS):
+                while not stage.join(LOOK_SECONDS):
                     if self._backlog is not None and self._backlog.overflowing:
                         self._backlog.give_up()
                     if deadline.over():
@@ -376,22 +373,11 @@ class Engine:
             self._explain_standstill()
             if deadline.over():
                 return False
-            self._wait_a_moment(min(deadline.left(), _LOOK_SECONDS), lambda: self._through(end))
+            self._progress.wait(min(deadline.left(), LOOK_SECONDS), lambda: self._through(end))
         return True
 
     def _wait_for_outputs(self, seen: int) -> None:
-        self._wait_a_moment(_LOOK_SECONDS, lambda: self._rings[-1].cursor != seen)
-
-    def _wait_a_moment(self, seconds: float, over: Callable[[], bool]) -> None:
-        """Sleep until a stage moves on, unless it is `over` already."""
-        with self._progress:
-            # Counted before the last look: a stage that moves after it sees the count.
-            self._waiters += 1
-            try:
-                if not over():
-                    self._progress.wait(seconds)
-            finally:
-                self._waiters -= 1
+        self._progress.wait(LOOK_SECONDS, lambda: self._rings[-1].cursor != seen)
 
     def _hold(self, deadline: Deadline) -> Hold:
         return Hold(self._publishing, deadline)

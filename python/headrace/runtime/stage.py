@@ -8,7 +8,9 @@ input finds that input's outputs in the output ring.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,20 +30,53 @@ Records = np.ndarray[Any, Any]
 RING_PARTS = 4
 
 
-class Hooks(Protocol):
+@dataclass(frozen=True)
+class Hooks:
     """What a stage asks of its engine; called from the stage's thread."""
 
-    def on_failure(self, stage: Stage, error: StepError, origin: int, event: Records) -> bool:
-        """Whether to go on with the event after the failed one."""
+    on_failure: Callable[[Stage, StepError, Records], bool]  # whether to go on with the next event
+    on_crash: Callable[[Stage, BaseException], None]  # the thread ends: not because of a step
+    emit: Callable[[Stage, Records], None]  # publish output records, however long that takes
+    moved: Callable[[], None]  # some stage's `done` has changed, or a stage has stopped
 
-    def on_crash(self, stage: Stage, error: BaseException) -> None:
-        """The stage's thread ends because of something other than a failed step."""
 
-    def emit(self, stage: Stage, records: Records) -> None:
-        """Publish output records, however long that takes."""
+class Batch:
+    """Events that a stage was handed, as views that are good until `let_go`.
 
-    def moved(self) -> None:
-        """Some stage's `done` has changed, or a stage has stopped."""
+    A failed step's traceback keeps the frames that called it, and whatever these name; so the views
+    have one owner, which lets go of them.
+    """
+
+    def __init__(
+        self,
+        events: Records,
+        times: NDArray[np.int64],
+        origins: NDArray[np.int64] | None,
+        first: int,
+    ) -> None:
+        self._views: Any = (events, times, origins)
+        self.first = first  # the sequence of the first event
+        self.length = len(events)
+
+    def part(self, start: int) -> tuple[Any, Any, Any]:
+        """Events, ingest times and origins (None: their own sequences) from `start` on."""
+        events, times, origins = self._views
+        if start == 0:
+            return events, times, origins
+        return events[start:], times[start:], None if origins is None else origins[start:]
+
+    def event(self, index: int) -> Records:
+        """A copy of one event, an array of length 1."""
+        copy: Records = self._views[0][index : index + 1].copy()
+        return copy
+
+    def origin(self, index: int) -> int:
+        """Which of the engine's own inputs the event descends from."""
+        origins = self._views[2]
+        return self.first + index if origins is None else int(origins[index])
+
+    def let_go(self) -> None:
+        self._views = None
 
 
 class Source:
@@ -52,11 +87,15 @@ class Source:
         self._event = machine.event
         self.consumer = ring.consumer(machine.name, wait=wait)
 
-    def unpack(self, batch: Records) -> tuple[Records, NDArray[np.int64], NDArray[np.int64] | None]:
-        """The events, their ingest times, and their origins (None: their own sequences)."""
+    def poll(self, size_max: int) -> Batch | None:
+        """Wait for the next batch; None: the ring has ended."""
+        batch = self.consumer.poll(size_max, None)
+        if not len(batch):
+            return None
+        first = self.consumer.batch_sequence
         if self._bare:
-            return batch, self.consumer.times, None
-        return payload(batch, self._event), batch["input_time_ns"], batch["origin"]
+            return Batch(batch, self.consumer.times, None, first)
+        return Batch(payload(batch, self._event), batch["input_time_ns"], batch["origin"], first)
 
 
 class Stage:
@@ -99,11 +138,10 @@ class Stage:
             return self.stepper.state
 
     def _run(self) -> None:
-        consumer = self.source.consumer
         try:
-            while not consumer.ended:
-                batch = consumer.poll(self._batch_size_max, None)
-                if len(batch) and not self._step_over(batch):
+            while not self.source.consumer.ended:
+                batch = self.source.poll(self._batch_size_max)
+                if batch is not None and not self._step_over(batch):
                     return
         except BaseException as error:
             self._hooks.on_crash(self, error)
@@ -113,49 +151,39 @@ class Stage:
                 self.output_ring.end()
             self._hooks.moved()
 
-    def _step_over(self, batch: Records) -> bool:
+    def _step_over(self, batch: Batch) -> bool:
         """Step over one batch, failures and all; False: the engine is to halt."""
         consumer = self.source.consumer
-        first = consumer.batch_sequence
-        events, times, origins = self.source.unpack(batch)
         start = 0
-        while start < len(events):
-            failure = self._run_steps(events, times, origins, first, start)
+        while start < batch.length:
+            failure = self._run_steps(batch, start)
             if failure is None:
                 break
-            start = failure.sequence - first
-            origin = first + start if origins is None else int(origins[start])
-            if not self._hooks.on_failure(self, failure, origin, events[start : start + 1]):
-                self.done = first + start
+            start = failure.sequence - batch.first
+            failure.origin = batch.origin(start)
+            self.done = failure.sequence  # before anybody can hear of the failure
+            if not self._hooks.on_failure(self, failure, batch.event(start)):
+                batch.let_go()
                 consumer.release(start)
                 return False
             start += 1
+        batch.let_go()
         consumer.release()
         self.done = consumer.sequence
         self._hooks.moved()
         return True
 
-    def _run_steps(
-        self,
-        events: Records,
-        times: NDArray[np.int64],
-        origins: NDArray[np.int64] | None,
-        first: int,
-        start: int,
-    ) -> StepError | None:
-        """Step over events[start:] and emit; the failure, if a step failed."""
+    def _run_steps(self, batch: Batch, start: int) -> StepError | None:
+        """Step over the batch from `start` on, and emit; the failure, if a step failed."""
         failure: StepError | None = None
-        if start:
-            events, times = events[start:], times[start:]
-            origins = None if origins is None else origins[start:]
         with self.lock:
             try:
-                records = self.stepper.run(events, times, first + start, origins)
+                events, times, origins = batch.part(start)
+                records = self.stepper.run(events, times, batch.first + start, origins)
             except StepError as error:
-                failure = error
-                records = error.partial
+                records, error.partial = error.partial, None
+                failure = error.with_traceback(None)  # the step's own stays, in __cause__
+            del events, times, origins
         if records is not None and len(records):
             self._hooks.emit(self, records)
         return failure
-
-
