@@ -89,7 +89,7 @@ class Figure:
     contestants: dict[str, Open]
     checks: Sequence[Check]
     seconds: float = 0.08  # about how long one run should last
-    rounds: int = 0  # 0: as the plan says
+    times: float = 1.0  # as many rounds as the plan says
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class Result:
     missing: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     lines: list[dict[str, Any]] = field(default_factory=list)
+    rounds: int = 0
     before: dict[str, float] = field(default_factory=dict)
     after: dict[str, float] = field(default_factory=dict)
 
@@ -182,9 +183,11 @@ def run_figure(figure: Figure, plan: Plan, calibrate: Callable[[], dict[str, flo
                 contestants[name] = contestant
                 result.samples[name] = []
         result.before = calibrate()
-        for _ in range(1 if plan.quick else figure.rounds or plan.rounds):
+        rounds = 1 if plan.quick else max(1, round(plan.rounds * figure.times))
+        for _ in range(rounds):
             _round(contestants, counts, seconds, result)
         result.after = calibrate()
+    result.rounds = rounds
     result.lines = [relate(check, result) for check in figure.checks]
     return result
 

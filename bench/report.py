@@ -129,6 +129,7 @@ def markdown(document: dict[str, Any]) -> str:
 def conditions(document: dict[str, Any]) -> str:
     """When, and on what, in a sentence or two."""
     about = document["machine"]
+    rounds = sorted({figure["rounds"] for figure in document["figures"]})
     looks = [
         figure["calibration"][when]["flags_ns"]
         for figure in document["figures"]
@@ -139,6 +140,7 @@ def conditions(document: dict[str, Any]) -> str:
     where = ", ".join(part for part in parts if part)
     between = f"{number(min(looks))} to {number(max(looks))} ns" if looks else "not measured"
     return (
-        f"Medians of {document['rounds']} interleaved rounds, {document['date']}, on {where}. "
+        f"Medians of {' to '.join(map(str, dict.fromkeys((rounds[0], rounds[-1]))))} interleaved "
+        f"rounds, {document['date']}, on {where}. "
         f"The round trip of two bare flags between the cores took {between} meanwhile."
     )

@@ -89,11 +89,11 @@ def as_document(results: Sequence[Result], plan: Plan) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine(),
-        "rounds": plan.rounds,
         "scale": plan.scale,
         "figures": [
             {
                 "name": result.name,
+                "rounds": result.rounds,
                 "calibration": {"before": result.before, "after": result.after},
                 "missing": result.missing,
                 "failed": result.failed,

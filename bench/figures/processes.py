@@ -41,7 +41,7 @@ def stream(batch: int) -> Figure:
         copy = partial(yardstick.copy, batch * 64, AREA_BYTES)
         contestants[MEMCPY] = plain(copy, start=AREA_BYTES // 64)
         checks.append(Check(work, f"batch {batch}", OURS, MEMCPY, "rate", ">=", 0.4))
-    return Figure(f"processes-64B-batch-{batch}", contestants, checks)
+    return Figure(f"processes-64B-batch-{batch}", contestants, checks, seconds=0.04, times=2)
 
 
 def round_trip() -> Figure:
@@ -54,6 +54,8 @@ def round_trip() -> Figure:
             FLAGS: plain(yardstick.flags, start=8000, most=1 << 20),
         },
         [Check(work, "p50", OURS, FLAGS, "p50", "<=", 2.2)],
+        seconds=0.02,
+        times=4,
     )
 
 
@@ -70,7 +72,7 @@ def idle() -> Figure:
         {OURS: side(0), SLEEPING: side(1)},
         [Check("idle consumer, default wait", "", OURS, SLEEPING, "share", "<=", 1.0, "value")],
         seconds=IDLE_MS / 1000,
-        rounds=5,
+        times=0.5,
     )
 
 

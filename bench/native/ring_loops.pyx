@@ -63,20 +63,19 @@ cdef inline int64_t send(
 ) noexcept nogil:
     cdef ProducerCore core = shared[0]
     cdef waiting_t wait = waiting(1, yield_after)
-    cdef int64_t done = 0
-    while done < count:
-        if batch > count - done:
-            batch = count - done
+    cdef int64_t begin = core.next, end = core.next + count
+    while core.next < end:
+        if batch > end - core.next:
+            batch = end - core.next
         while not try_claim_single(&core, batch):
             if not wait_more(&wait):
                 shared[0] = core
-                return done
+                return core.next - begin
         write_events(<uint64_t *>core.at.slots + (core.next & core.at.index_mask) * words,
                      core.next, batch, words)
         commit_single(&core)
-        done += batch
     shared[0] = core
-    return done
+    return count
 
 
 cdef inline outcome_t receive(

@@ -25,13 +25,18 @@ cdef class NativeSteps:
     cdef int64_t done           # events of the batch under way that are stepped over
     cdef cnp.ndarray made       # payloads as the functions write them
     cdef cnp.ndarray made_of    # outputs_of
+    cdef cnp.ndarray packed     # events and times that did not follow each other in memory
+    cdef cnp.ndarray packed_times
+    cdef cnp.ndarray no_times
+    cdef int64_t alignment
 
     cdef int fold(
         self, cnp.ndarray state, const Batch *batch, int64_t begin, int64_t end, Outputs outputs
     ) except -1
+    cdef int pack(self, const Batch *batch, int64_t begin, int64_t end, Batch *part) except -1
     cdef int fold_events(
-        self, void *state, const Batch *batch, int64_t begin, int64_t end, Outputs outputs
+        self, void *state, const Batch *batch, int64_t begin, Outputs outputs
     ) except -1
     cdef int fold_batch(
-        self, void *state, const Batch *batch, int64_t begin, int64_t end, Outputs outputs
+        self, void *state, const Batch *batch, int64_t begin, Outputs outputs
     ) except -1

@@ -6,7 +6,7 @@ The functions write bare payloads; the loop puts each behind the header of its r
 cimport cython
 cimport numpy as cnp
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 import numpy as np
 
@@ -35,6 +35,9 @@ cdef class NativeSteps:
         size = 1 if machine.output is None else machine.output.itemsize
         self.made = np.zeros(room * size, np.uint8)
         self.made_of = np.zeros(CHUNK, np.int64)
+        self.no_times = np.zeros(CHUNK, np.int64)
+        self.packed = self.packed_times = None
+        self.alignment = machine.event.alignment
 
     cdef int fold(
         self, cnp.ndarray state, const Batch *batch, int64_t begin, int64_t end, Outputs outputs
@@ -42,7 +45,7 @@ cdef class NativeSteps:
         """Step over events [begin, end); `done` says how far it got, if it raises."""
         cdef int64_t chunk = min(CHUNK, max(1, CHUNK_OUTPUTS // max(1, self.outputs_max)))
         cdef int64_t upto
-        cdef bint whole = batch.stride == batch.item_bytes and batch.times_stride == 8
+        cdef Batch part
         if not (cnp.PyArray_IS_C_CONTIGUOUS(state) and cnp.PyArray_ISWRITEABLE(state)):
             raise MachineError("a native step needs a writable, C-contiguous array as its state")
         self.done = begin
@@ -50,13 +53,50 @@ cdef class NativeSteps:
             upto = min(end, begin + chunk)
             if outputs is not None:
                 outputs.reserve((upto - begin) * self.outputs_max)
-            if self.step_batch != NULL and (whole or self.step == NULL):
-                if not whole:
-                    raise MachineError("step_batch needs events that follow each other in memory")
-                self.fold_batch(cnp.PyArray_DATA(state), batch, begin, upto, outputs)
+            self.pack(batch, begin, upto, &part)
+            if self.step_batch != NULL:
+                self.fold_batch(cnp.PyArray_DATA(state), &part, begin, outputs)
             else:
-                self.fold_events(cnp.PyArray_DATA(state), batch, begin, upto, outputs)
+                self.fold_events(cnp.PyArray_DATA(state), &part, begin, outputs)
             begin = upto
+        return 0
+
+    cdef int pack(self, const Batch *batch, int64_t begin, int64_t end, Batch *part) except -1:
+        """Make `part` of events [begin, end), as native functions want them.
+
+        They get aligned events, and batches also get everything in a row; what is not so (records
+        of the stage in front) is copied.
+        """
+        cdef int64_t index, count = end - begin
+        cdef int64_t size = batch.item_bytes
+        cdef const char *events = batch.events + begin * batch.stride
+        part[0] = batch[0]
+        part.count = count
+        part.first_sequence = batch.first_sequence + begin
+        part.events = events
+        if batch.origins != NULL:
+            part.origins = batch.origins + begin * batch.origins_stride
+        if batch.times != NULL:
+            part.times = batch.times + begin * batch.times_stride
+        if (<size_t>events | <size_t>batch.stride) % self.alignment or (
+                self.step_batch != NULL and batch.stride != size):
+            if self.packed is None:
+                self.packed = np.zeros(CHUNK * size, np.uint8)
+            for index in range(count):
+                memcpy(<char *>cnp.PyArray_DATA(self.packed) + index * size,
+                       events + index * batch.stride, size)
+            part.events = <const char *>cnp.PyArray_DATA(self.packed)
+            part.stride = size
+        if batch.times == NULL:
+            part.times = <const char *>cnp.PyArray_DATA(self.no_times)
+            part.times_stride = 8
+        elif batch.times_stride != 8 or <size_t>part.times % 8:
+            if self.packed_times is None:
+                self.packed_times = np.zeros(CHUNK, np.int64)
+            for index in range(count):
+                (<int64_t *>cnp.PyArray_DATA(self.packed_times))[index] = time_of(part, index)
+            part.times = <const char *>cnp.PyArray_DATA(self.packed_times)
+            part.times_stride = 8
         return 0
 
     def _refused(self, int64_t code, int64_t sequence):
@@ -65,52 +105,57 @@ cdef class NativeSteps:
             f"code {code}", code)
 
     cdef int fold_events(
-        self, void *state, const Batch *batch, int64_t begin, int64_t end, Outputs outputs
+        self, void *state, const Batch *batch, int64_t begin, Outputs outputs
     ) except -1:
+        """Step over a part that begins at event `begin` of its batch."""
         cdef native_step step = self.step
         cdef char *made = <char *>cnp.PyArray_DATA(self.made)
         cdef int64_t most = self.outputs_max
         cdef int64_t size = 0 if outputs is None else outputs.payload.itemsize
         cdef bint without = outputs is None
-        cdef int64_t index, each, sequence, time_ns, count = 0
-        index = begin
+        # Locals: a call through a pointer may change whatever else has an address.
+        cdef const char *event = batch.events
+        cdef const int64_t *times = <const int64_t *>batch.times
+        cdef int64_t stride = batch.stride, end = batch.count, first = batch.first_sequence
+        cdef int64_t index = 0, each, count = 0
+        if without:
+            most = 0
+            made = NULL
         with nogil:
             while index < end:
-                sequence = batch.first_sequence + index
-                time_ns = time_of(batch, index)
-                count = step(
-                    state, batch.events + index * batch.stride, sequence, time_ns,
-                    NULL if without else made)
-                if count < 0 or count > (0 if without else most):
-                    break
-                for each in range(count):
-                    memcpy(
-                        outputs.begin(sequence, each, time_ns, origin_of(batch, index)),
-                        made + each * size, size)
-                    outputs.count += 1
+                count = step(state, event, first + index, times[index], made)
+                if count != 0:
+                    if count < 0 or count > most:
+                        break
+                    for each in range(count):
+                        memcpy(
+                            outputs.begin(first + index, each, times[index], origin_of(batch, index)),
+                            made + each * size, size)
+                        outputs.count += 1
+                event += stride
                 index += 1
-        self.done = index
+        self.done = begin + index
         if index < end:
             if count < 0:
-                self._refused(count, batch.first_sequence + index)
+                self._refused(count, first + index)
             raise OutputError(
-                f"the native step says it wrote {count} outputs; there is room for "
-                f"{0 if without else most}")
+                f"the native step says it wrote {count} outputs; there is room for {most}")
         return 0
 
     cdef int fold_batch(
-        self, void *state, const Batch *batch, int64_t begin, int64_t end, Outputs outputs
+        self, void *state, const Batch *batch, int64_t begin, Outputs outputs
     ) except -1:
+        """Step over a part that begins at event `begin` of its batch."""
         cdef int64_t *of = <int64_t *>cnp.PyArray_DATA(self.made_of)
         cdef char *made = <char *>cnp.PyArray_DATA(self.made)
         cdef bint without = outputs is None
         cdef int64_t size = 0 if without else outputs.payload.itemsize
-        cdef int64_t stepped, index, each, count = end - begin
-        self.made_of[:count] = 0
+        cdef int64_t stepped, index, each, count = batch.count
+        if not without:
+            memset(of, 0, count * 8)
         with nogil:
             stepped = self.step_batch(
-                state, batch.events + begin * batch.stride, count, batch.first_sequence + begin,
-                <const int64_t *>(batch.times + begin * 8),
+                state, batch.events, count, batch.first_sequence, <const int64_t *>batch.times,
                 NULL if without else made, NULL if without else of)
         if stepped < 0 or stepped > count:
             raise NativeStepError(f"step_batch returned {stepped} for {count} events", stepped)
@@ -124,14 +169,13 @@ cdef class NativeSteps:
                 for each in range(of[index]):
                     memcpy(
                         outputs.begin(
-                            batch.first_sequence + begin + index, each,
-                            time_of(batch, begin + index), origin_of(batch, begin + index)),
+                            batch.first_sequence + index, each, time_of(batch, index),
+                            origin_of(batch, index)),
                         made, size)
                     made += size
                     outputs.count += 1
         self.done = begin + stepped
         if stepped < count:
             self._refused(
-                -1 if without or of[stepped] >= 0 else of[stepped],
-                batch.first_sequence + begin + stepped)
+                -1 if without or of[stepped] >= 0 else of[stepped], batch.first_sequence + stepped)
         return 0

@@ -1,39 +1,37 @@
 """A machine being run: its state, and the way back when a step fails.
 
 A failing step may have changed the state in place. So the stepper keeps a checkpoint, a copy of an
-earlier state, and a private copy of the inputs since; after a failure it folds those again up to
-the event before. A checkpoint is taken once stepping has lasted 100 times as long as the last
-copy took, or when the inputs kept would pass 64 MiB.
+earlier state, and private copies of the batches since; after a failure it folds those again, and
+then the batch under way up to the event before. Behind each batch it does what is cheaper: takes a
+new checkpoint, if stepping has lasted 100 times as long as a copy takes, or if the state is of
+fixed layout and smaller than the batch; or else keeps the batch.
 """
 
 cimport cython
 cimport numpy as cnp
 from libc.stdint cimport int64_t
-from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
-
-import time
 
 import numpy as np
 
 from headrace.engine.batch cimport Batch, time_of
-from headrace.engine.copying cimport copy_state, is_immutable
+from headrace.engine.copying cimport copy_state
 from headrace.engine.fields cimport FieldTable
+from headrace.engine.inputlog cimport InputLog
 from headrace.engine.native cimport NativeSteps
 from headrace.engine.outputs cimport Outputs
 from headrace.engine.pysteps cimport PythonSteps
+from headrace.ringbuffer.futex cimport monotonic_ns
 
 from headrace.engine.errors import MachineError, OutputError, StepError
 
 cnp.import_array()
 
 cdef enum:
-    CHUNK = 16384               # events stepped over between two looks at the clock
-    LOG_BYTES_MAX = 64 << 20
+    NUMPY_CHUNK = 16384         # events that step_batch gets at a time: its arrays stay in cache
     SPACING = 100
 
 _HEADER = ("input_sequence", "output_index", "input_time_ns", "origin")
-_monotonic = time.monotonic_ns
 
 
 def _record_dtype(output):
@@ -62,13 +60,11 @@ cdef class Stepper:
     cdef NativeSteps native
     cdef Outputs outputs
     cdef Outputs scratch                    # takes outputs made again
+    cdef InputLog log
     cdef bint running
     cdef object checkpoint
     cdef int64_t since_ns, last_cost_ns
-    cdef char *log_events
-    cdef int64_t *log_times
-    cdef int64_t *log_sequences
-    cdef int64_t log_count, log_room, log_max, item_bytes
+    cdef int64_t item_bytes
 
     def __cinit__(self, machine, kind=None):
         if kind not in (None, "python", "batch", "native"):
@@ -81,7 +77,8 @@ cdef class Stepper:
         self.machine = machine
         self.kind = kind
         self.item_bytes = machine.event.itemsize
-        self.log_max = max(1, LOG_BYTES_MAX // (self.item_bytes + 16))
+        timed = machine.parameters is None or "time_ns" in machine.parameters or kind == "native"
+        self.log = InputLog(self.item_bytes, timed)
         self.steps = PythonSteps(machine)
         self.steps.state = machine.initial()
         if machine.output is not None:
@@ -97,11 +94,6 @@ cdef class Stepper:
             self.native = NativeSteps(machine)
         self._take_checkpoint()
 
-    def __dealloc__(self):
-        free(self.log_events)
-        free(self.log_times)
-        free(self.log_sequences)
-
     @property
     def state(self):
         """A deep copy of the state after the last event."""
@@ -115,7 +107,7 @@ cdef class Stepper:
         and `partial` the records of the events before.
         """
         cdef Batch batch
-        cdef int64_t begin, end, mark
+        cdef int64_t mark
         if self.running:
             raise MachineError(f"machine {self.machine.name!r}: a step ran its own stepper")
         self._describe(&batch, events, times, origins)
@@ -124,16 +116,16 @@ cdef class Stepper:
         try:
             if self.outputs is not None:
                 self.outputs.reset()
-            begin = 0
-            while begin < batch.count:
-                end = min(batch.count, begin + min(CHUNK, self.log_max))
-                mark = _monotonic()
-                self._make_room(end - begin)
-                self._fold_chunk(&batch, begin, end, events, times, origins)
-                mark = _monotonic() - mark
-                self.since_ns += mark
-                self.stepping_ns += mark
-                begin = end
+            mark = monotonic_ns()
+            try:
+                self._fold(&batch, events, times, origins)
+            except BaseException as error:
+                self._recover(&batch, error)
+            mark = monotonic_ns() - mark
+            self.since_ns += mark
+            self.stepping_ns += mark
+            self.sequence = batch.first_sequence + batch.count
+            self._keep(&batch, batch.count)
             return None if self.outputs is None else self.outputs.taken()
         finally:
             self.running = False
@@ -161,101 +153,58 @@ cdef class Stepper:
             batch.origins_stride = origins.strides[0]
         return 0
 
+    cdef int _keep(self, const Batch *batch, int64_t end) except -1:
+        """Events [0, end) are stepped over: be able to come back to here."""
+        cdef cnp.ndarray state
+        cdef bint cheap = self.since_ns > SPACING * self.last_cost_ns
+        if not cheap and isinstance(self.steps.state, np.ndarray):
+            state = self.steps.state
+            cheap = (cnp.PyArray_NBYTES(state) <= end * self.item_bytes
+                     and not state.dtype.hasobject)
+        if cheap or self.log.count + end > self.log.count_max:
+            return self._take_checkpoint()
+        return self.log.append(batch, end)
+
     cdef int _take_checkpoint(self) except -1:
-        cdef int64_t begun = _monotonic()
-        self.checkpoint = copy_state(self.steps.state)
-        self.last_cost_ns = _monotonic() - begun
+        cdef int64_t begun = monotonic_ns()
+        if not self._copied_in_place():
+            self.checkpoint = copy_state(self.steps.state)
+        self.last_cost_ns = monotonic_ns() - begun
         self.checkpoint_ns += self.last_cost_ns
         self.checkpoints += 1
-        self.log_count = 0
+        self.log.clear()
         self.since_ns = 0
         return 0
 
-    cdef int _make_room(self, int64_t more) except -1:
-        """Room in the log, after a checkpoint if one is due."""
-        cdef int64_t room
-        cdef void *grown
-        if self.log_count + more > self.log_max or self.since_ns > SPACING * self.last_cost_ns:
-            self._take_checkpoint()
-        if self.log_count + more <= self.log_room:
-            return 0
-        room = min(self.log_max, max(2 * self.log_room, self.log_count + more, 1024))
-        grown = realloc(self.log_events, room * self.item_bytes)
-        if grown == NULL:
-            raise MemoryError
-        self.log_events = <char *>grown
-        grown = realloc(self.log_times, room * 8)
-        if grown == NULL:
-            raise MemoryError
-        self.log_times = <int64_t *>grown
-        grown = realloc(self.log_sequences, room * 8)
-        if grown == NULL:
-            raise MemoryError
-        self.log_sequences = <int64_t *>grown
-        self.log_room = room
+    cdef bint _copied_in_place(self) except -1:
+        """Copy a state of fixed layout over the last copy of it, if it has the same form."""
+        cdef cnp.ndarray state, copied
+        if not (isinstance(self.steps.state, np.ndarray)
+                and isinstance(self.checkpoint, np.ndarray)):
+            return False
+        state, copied = self.steps.state, self.checkpoint
+        if state.dtype is not copied.dtype or state.dtype.hasobject or not (
+                cnp.PyArray_IS_C_CONTIGUOUS(state) and cnp.PyArray_IS_C_CONTIGUOUS(copied)
+                and cnp.PyArray_SAMESHAPE(state, copied)):
+            return False
+        memcpy(cnp.PyArray_DATA(copied), cnp.PyArray_DATA(state), cnp.PyArray_NBYTES(state))
+        return True
+
+    cdef int _fold(self, const Batch *batch, events, times, origins) except -1:
+        cdef int64_t begin = 0, end
+        if self.native is not None:
+            return self.native.fold(self.steps.state, batch, 0, batch.count, self.outputs)
+        if self.kind != "batch":
+            return self.steps.fold(batch, 0, batch.count, self.outputs)
+        while begin < batch.count:
+            end = min(batch.count, begin + NUMPY_CHUNK)
+            self.steps.done = begin
+            self._fold_numpy(batch, events, times, origins, begin, end)
+            begin = end
         return 0
-
-    cdef void _log(self, const Batch *batch, int64_t begin, int64_t end) noexcept nogil:
-        cdef int64_t index, at = self.log_count
-        cdef int64_t size = self.item_bytes
-        cdef int64_t first = batch.first_sequence + begin
-        cdef int64_t *times = self.log_times + at
-        cdef int64_t *sequences = self.log_sequences + at
-        if batch.stride == size:
-            memcpy(self.log_events + at * size, batch.events + begin * size, (end - begin) * size)
-        else:
-            for index in range(begin, end):
-                memcpy(self.log_events + (at + index - begin) * size,
-                       batch.events + index * batch.stride, size)
-        # Locals: through `self` the compiler cannot vectorise these.
-        if batch.times == NULL:
-            memset(times, 0, (end - begin) * 8)
-        elif batch.times_stride == 8:
-            memcpy(times, batch.times + begin * 8, (end - begin) * 8)
-        else:
-            for index in range(end - begin):
-                times[index] = time_of(batch, begin + index)
-        for index in range(end - begin):
-            sequences[index] = first + index
-        self.log_count = at + end - begin
-
-    cdef int _fold_chunk(
-        self, const Batch *batch, int64_t begin, int64_t end, events, times, origins
-    ) except -1:
-        cdef int64_t before = self.log_count
-        cdef int64_t outputs_before = 0 if self.outputs is None else self.outputs.count
-        cdef Batch chunk
-        self._log(batch, begin, end)
-        self._chunk_of(&chunk, batch, begin, end, before)
-        try:
-            if self.kind == "batch":
-                self._fold_numpy(&chunk, events, times, origins, begin, end)
-            elif self.native is not None:
-                self.native.fold(self.steps.state, &chunk, 0, chunk.count, self.outputs)
-            else:
-                self.steps.fold(&chunk, 0, chunk.count, self.outputs)
-        except BaseException as error:
-            self._recover(&chunk, before, outputs_before, error)
-        self.sequence = batch.first_sequence + end
-        return 0
-
-    cdef void _chunk_of(
-        self, Batch *chunk, const Batch *batch, int64_t begin, int64_t end, int64_t at
-    ) noexcept:
-        """Events [begin, end) of a batch, as they stand in the log: in a row, and private."""
-        chunk.events = self.log_events + at * self.item_bytes
-        chunk.stride = chunk.item_bytes = self.item_bytes
-        chunk.times = <const char *>(self.log_times + at)
-        chunk.times_stride = 8
-        chunk.origins = NULL
-        if batch.origins != NULL:
-            chunk.origins = batch.origins + begin * batch.origins_stride
-        chunk.origins_stride = batch.origins_stride
-        chunk.first_sequence = batch.first_sequence + begin
-        chunk.count = end - begin
 
     cdef int _fold_numpy(
-        self, const Batch *chunk, events, times, origins, int64_t begin, int64_t end
+        self, const Batch *batch, events, times, origins, int64_t begin, int64_t end
     ) except -1:
         part = events[begin:end]
         part.flags.writeable = False
@@ -266,108 +215,104 @@ cdef class Stepper:
         if made is not None:
             if self.outputs is None:
                 raise OutputError("step_batch returned outputs; its machine has no output dtype")
-            self._append_made(made, chunk, times, origins, begin, end)
+            self._append_made(made, batch, times, origins, begin, end)
         self.steps.state = state
         return 0
 
     cdef int _append_made(
-        self, made, const Batch *chunk, times, origins, int64_t begin, int64_t end
+        self, made, const Batch *batch, times, origins, int64_t begin, int64_t end
     ) except -1:
         count = end - begin
         records, of = made if type(made) is tuple and len(made) == 2 else (made, np.arange(count))
         records, of = np.asarray(records), np.asarray(of)
         if of.dtype.kind not in "iu" or of.shape != (len(records),) or (
-                len(of) and (of[0] < 0 or of[-1] >= count or (of[1:] < of[:-1]).any())):
+                len(of) and (of.min() < 0 or of.max() >= count or (np.diff(of) < 0).any())):
             raise OutputError(
                 "step_batch gives outputs as (records, of): of[i] is the index of the event that "
                 f"made records[i], never going back, below {count}")
-        sequences = chunk.first_sequence + np.arange(count)
+        sequences = batch.first_sequence + begin + np.arange(count)
         self.outputs.append_batch(
             records, of, sequences,
             np.zeros(count, np.int64) if times is None else times[begin:end],
             sequences if origins is None else origins[begin:end])
         return 0
 
-    cdef int _recover(
-        self, const Batch *chunk, int64_t before, int64_t outputs_before, error
-    ) except -1:
+    cdef int _recover(self, const Batch *batch, error) except -1:
         """Put the state back to that before the failing event; always raises."""
         cdef int64_t failed
         try:
-            if self.kind == "batch":
-                self._refold(before)
-                if self.outputs is not None:
-                    self.outputs.count = outputs_before
-                failed = 0  # of an interrupt nobody can say at which event it came
-                if isinstance(error, Exception):
-                    error = self._find_failing(chunk, error)
-                    failed = self.steps.done
-            else:
-                failed = self.steps.done if self.native is None else self.native.done
-            self._refold(before)
-            self._refold_chunk(chunk, failed, outputs_before)
+            failed = self.steps.done if self.native is None else self.native.done
+            if self.kind == "batch" and isinstance(error, Exception):
+                # Of an interrupt nobody can say at which event of its chunk it came.
+                self._refold(batch, failed)
+                error = self._find_failing(batch, failed, error)
+                failed = self.steps.done
+            self._refold(batch, failed)
+            self._compare_outputs(error)
         except BaseException as again:
             self.steps.state = copy_state(self.checkpoint)
-            self.sequence = self.log_sequences[0] if self.log_count else chunk.first_sequence
-            self.log_count = 0
+            self.sequence = (
+                self.log.runs[0].first_sequence if self.log.count else batch.first_sequence)
+            self.log.clear()
             raise MachineError(
                 f"machine {self.machine.name!r} ({self.machine.source}) is not deterministic: "
                 "folding the same inputs again, after a step had failed, went another way "
                 f"({again}); its state is that of the last checkpoint, before event "
                 f"{self.sequence}") from error
-        self.log_count = before + failed
-        self.sequence = chunk.first_sequence + failed
+        self.sequence = batch.first_sequence + failed
+        self._keep(batch, failed)
         if not isinstance(error, Exception):
             raise error
         event = FieldTable(self.machine.event).describe(
-            <Py_ssize_t>(chunk.events + failed * chunk.stride), self.sequence,
-            time_of(chunk, failed))
+            <Py_ssize_t>(batch.events + failed * batch.stride), self.sequence,
+            time_of(batch, failed))
         raise StepError(
             f"machine {self.machine.name!r} failed at event {self.sequence} {event}: "
             f"{type(error).__name__}: {error} ({self.machine.source}); the state is that before it",
             sequence=self.sequence, event=event, machine=self.machine.name,
             partial=None if self.outputs is None else self.outputs.taken()) from error
 
-    cdef object _find_failing(self, const Batch *chunk, error):
-        """Which event of a failed batch it is: the one where the step per event fails."""
+    cdef object _find_failing(self, const Batch *batch, int64_t begin, error):
+        """Which event of a failed chunk it is: the one where the step per event fails.
+
+        The outputs of the chunk up to there are made on the way: step_batch kept them to itself.
+        """
+        if self.outputs is not None:
+            self.outputs.count = self.scratch.count
         try:
-            self.steps.fold(chunk, 0, chunk.count, self.outputs)
+            self.steps.fold(batch, begin, batch.count, self.outputs)
         except BaseException as found:
             return found
         raise MachineError(
             f"step_batch raised {error!r}, and the step per event goes through") from error
 
-    cdef int _refold(self, int64_t count) except -1:
-        """From the checkpoint over the first `count` inputs of the log; outputs are dropped."""
-        cdef Batch again
-        cdef int64_t begin = 0, end
-        self.steps.state = copy_state(self.checkpoint)
-        memset(&again, 0, sizeof(again))
-        again.stride = again.item_bytes = self.item_bytes
-        again.times_stride = 8
-        while begin < count:
-            end = begin + 1
-            while end < count and end - begin < CHUNK and (
-                    self.log_sequences[end] == self.log_sequences[end - 1] + 1):
-                end += 1
-            again.events = self.log_events + begin * self.item_bytes
-            again.times = <const char *>(self.log_times + begin)
-            again.first_sequence = self.log_sequences[begin]
-            again.count = end - begin
-            self._fold_again(&again, again.count)
-            begin = end
-        return 0
+    cdef int _refold(self, const Batch *batch, int64_t count) except -1:
+        """From the checkpoint over the log, then over the first `count` events of the batch.
 
-    cdef int _fold_again(self, const Batch *batch, int64_t count) except -1:
+        The outputs of the batch are made again in `scratch`.
+        """
+        cdef Batch again
+        cdef int64_t run, begin = 0
+        self.steps.state = copy_state(self.checkpoint)
+        for run in range(self.log.run_count):
+            begin = self.log.fill(&again, run, begin)
+            if self.scratch is not None:
+                self.scratch.reset()
+            self._fold_again(&again, again.count)
         if self.scratch is not None:
             self.scratch.reset()
+        return self._fold_again(batch, count)
+
+    cdef int _fold_again(self, const Batch *batch, int64_t count) except -1:
         if self.native is not None:
             return self.native.fold(self.steps.state, batch, 0, count, self.scratch)
         return self.steps.fold(batch, 0, count, self.scratch)
 
-    cdef int _refold_chunk(self, const Batch *chunk, int64_t count, int64_t at) except -1:
-        self._fold_again(chunk, count)
-        if self.outputs is not None:
-            if self.outputs.taken()[at:].tobytes() != self.scratch.taken().tobytes():
-                raise MachineError("other outputs")
+    cdef int _compare_outputs(self, error) except -1:
+        if self.outputs is None:
+            return 0
+        if not isinstance(error, Exception):
+            self.outputs.count = self.scratch.count  # of an interrupted chunk some were made
+        if self.outputs.taken().tobytes() != self.scratch.taken().tobytes():
+            raise MachineError("other outputs")
         return 0

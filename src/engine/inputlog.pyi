@@ -1,0 +1,13 @@
+from typing import final
+
+__test__: dict[str, str]  # Cython's
+
+@final
+class InputLog:
+    def __new__(cls, item_bytes: int, timed: bool) -> InputLog: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def run_count(self) -> int: ...
+    @property
+    def count_max(self) -> int: ...
