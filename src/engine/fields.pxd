@@ -6,10 +6,16 @@ is of kind GENERIC and goes through NumPy.
 """
 
 cimport cython
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
 from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
 )
 from libc.string cimport memcpy
+
+cdef extern from "Python.h":
+    PyObject *PyLong_FromLongLong(long long value) except NULL
+    PyObject *PyFloat_FromDouble(double value) except NULL
 
 cdef enum Kind:
     GENERIC
@@ -49,6 +55,32 @@ cdef class FieldTable:
     cdef int store_slow(self, const Field *field, char *record, object value) except -1
     cdef int store_record(self, char *record, object value) except -1
     cdef object refuse(self, const Field *field, object value, str why)
+
+    cdef inline PyObject *load_new(
+        self, const Field *field, const char *record, int64_t sequence, int64_t time_ns
+    ) except NULL:
+        """The same as `load`, as a reference that the caller owns."""
+        cdef const char *at = record + field.offset
+        cdef int64_t i8
+        cdef int32_t i4
+        cdef double f8
+        cdef object value
+        if field.kind == INT64:
+            memcpy(&i8, at, 8)
+            return PyLong_FromLongLong(i8)
+        elif field.kind == FLOAT64:
+            memcpy(&f8, at, 8)
+            return PyFloat_FromDouble(f8)
+        elif field.kind == INT32:
+            memcpy(&i4, at, 4)
+            return PyLong_FromLongLong(i4)
+        elif field.kind == INT8:
+            return PyLong_FromLongLong((<int8_t *>at)[0])
+        elif field.kind == UINT8:
+            return PyLong_FromLongLong((<uint8_t *>at)[0])
+        value = self.load(field, record, sequence, time_ns)
+        Py_INCREF(value)
+        return <PyObject *>value
 
     cdef inline object load(
         self, const Field *field, const char *record, int64_t sequence, int64_t time_ns

@@ -9,6 +9,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
 from headrace.engine.batch cimport Batch, time_of
+from headrace.ringbuffer.copying cimport copy_bytes
 
 cdef enum:
     BYTES_MAX = 64 << 20
@@ -60,7 +61,7 @@ cdef class InputLog:
             self.grow(end)
         to = self.events + self.count * self.item_bytes
         if batch.stride == self.item_bytes:
-            memcpy(to, batch.events, end * self.item_bytes)
+            copy_bytes(to, batch.events, end * self.item_bytes)
         else:
             for index in range(end):
                 memcpy(to + index * self.item_bytes, batch.events + index * batch.stride,

@@ -17,6 +17,26 @@ from headrace.engine.errors import MachineError, NativeStepError, OutputError
 
 cnp.import_array()
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+    /* Steps over events from `index` on, up to the first that has outputs or is refused: its index,
+       and what the step returned. By itself, so that all of it lives in registers. */
+    __attribute__((noinline)) static int64_t hr_step_while_silent(
+            int64_t (*step)(void *, const void *, int64_t, int64_t, void *), void *state,
+            const char *events, int64_t stride, int64_t first, const int64_t *times, int64_t index,
+            int64_t end, void *made, int64_t *returned) {
+        for (const char *event = events + index * stride; index < end; index++, event += stride) {
+            int64_t count = step(state, event, first + index, times[index], made);
+            if (__builtin_expect(count != 0, 0)) { *returned = count; break; }
+        }
+        return index; }
+    """
+    int64_t step_while_silent "hr_step_while_silent"(
+        native_step step, void *state, const char *events, int64_t stride, int64_t first,
+        const int64_t *times, int64_t index, int64_t end, void *made, int64_t *returned
+    ) noexcept nogil
+
 cdef enum:
     CHUNK = 4096                # events between two looks at the room for outputs
     CHUNK_OUTPUTS = 1 << 16
@@ -113,7 +133,6 @@ cdef class NativeSteps:
         cdef int64_t most = self.outputs_max
         cdef int64_t size = 0 if outputs is None else outputs.payload.itemsize
         cdef bint without = outputs is None
-        # Locals: a call through a pointer may change whatever else has an address.
         cdef const char *event = batch.events
         cdef const int64_t *times = <const int64_t *>batch.times
         cdef int64_t stride = batch.stride, end = batch.count, first = batch.first_sequence
@@ -122,17 +141,16 @@ cdef class NativeSteps:
             most = 0
             made = NULL
         with nogil:
-            while index < end:
-                count = step(state, event, first + index, times[index], made)
-                if count != 0:
-                    if count < 0 or count > most:
-                        break
-                    for each in range(count):
-                        memcpy(
-                            outputs.begin(first + index, each, times[index], origin_of(batch, index)),
-                            made + each * size, size)
-                        outputs.count += 1
-                event += stride
+            while True:
+                index = step_while_silent(
+                    step, state, event, stride, first, times, index, end, made, &count)
+                if index == end or count < 0 or count > most:
+                    break
+                for each in range(count):
+                    memcpy(
+                        outputs.begin(first + index, each, times[index], origin_of(batch, index)),
+                        made + each * size, size)
+                    outputs.count += 1
                 index += 1
         self.done = begin + index
         if index < end:

@@ -6,7 +6,7 @@ the vectorcall protocol: no tuple, no dict, no attribute look-up for an event.
 
 cimport cython
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF, Py_XDECREF
+from cpython.ref cimport Py_XDECREF
 from libc.stdint cimport int64_t
 
 from headrace.engine.batch cimport Batch, origin_of, time_of
@@ -18,10 +18,13 @@ from headrace.engine.errors import MachineError, OutputError
 
 cdef extern from "Python.h":
     const size_t PY_VECTORCALL_ARGUMENTS_OFFSET
-    object PyObject_Vectorcall(
-        object function, PyObject **arguments, size_t count, PyObject *names)
-    bint PyTuple_CheckExact(object value)
-    Py_ssize_t PyTuple_GET_SIZE(object value)
+    PyObject *Py_None
+    PyObject *PyObject_Vectorcall(
+        PyObject *function, PyObject **arguments, size_t count, PyObject *names) except NULL
+    bint PyTuple_CheckExact(PyObject *value)
+    Py_ssize_t PyTuple_GET_SIZE(PyObject *value)
+    PyObject *PyTuple_GET_ITEM(PyObject *value, Py_ssize_t index)
+    void Py_DECREF(PyObject *value)
 
 
 @cython.final
@@ -38,6 +41,7 @@ cdef class PythonSteps:
                     f"machine {machine.name!r}: its step names {len(machine.parameters)} fields; "
                     f"with more than {PARAMETERS_MAX} take the event instead")
             self.wanted = FieldTable(machine.event, machine.parameters)
+            self.timed = "time_ns" in machine.parameters
         self.cursor = EventCursor(self.table)
 
     cdef int fold(self, const Batch *batch, int64_t begin, int64_t end, Outputs outputs) except -1:
@@ -49,41 +53,56 @@ cdef class PythonSteps:
     cdef int fold_fields(
         self, const Batch *batch, int64_t begin, int64_t end, Outputs outputs
     ) except -1:
-        # [0] is scratch for the callee (the offset flag), [1] the state, then the fields.
-        cdef PyObject *arguments[PARAMETERS_MAX + 2]
+        cdef Call call
+        call.loaded = 0
+        try:  # once a batch, not once an event
+            self.call_each(&call, batch, begin, end, outputs)
+        finally:
+            while call.loaded > 0:
+                call.loaded -= 1
+                Py_XDECREF(call.arguments[call.loaded + 2])
+        return 0
+
+    cdef int call_each(
+        self, Call *call, const Batch *batch, int64_t begin, int64_t end, Outputs outputs
+    ) except -1:
+        """References are counted by hand here: what Cython adds costs as much as the call."""
         cdef int count = self.wanted.count
         cdef const Field *fields = self.wanted.fields
         cdef FieldTable table = self.wanted
-        cdef object step = self.step
-        cdef const char *record
+        cdef PyObject *step = <PyObject *>self.step
+        cdef PyObject *result
+        cdef PyObject *state
+        cdef const char *record = batch.events + begin * batch.stride
         cdef int64_t index, time_ns = 0
-        cdef int loaded = 0, field
-        cdef object value, result
+        cdef int field
         cdef size_t flags = (count + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET
-        self.done = begin
+        cdef object owned
         for index in range(begin, end):
-            record = batch.events + index * batch.stride
-            if batch.times != NULL:
+            self.done = index
+            if self.timed and batch.times != NULL:
                 time_ns = time_of(batch, index)
-            try:
-                while loaded < count:
-                    value = table.load(
-                        &fields[loaded], record, batch.first_sequence + index, time_ns)
-                    Py_INCREF(value)
-                    arguments[loaded + 2] = <PyObject *>value
-                    loaded += 1
-                arguments[1] = <PyObject *>self.state
-                result = PyObject_Vectorcall(step, &arguments[1], flags, NULL)
-            finally:
-                while loaded > 0:
-                    loaded -= 1
-                    Py_XDECREF(arguments[loaded + 2])
+            for field in range(count):
+                call.arguments[field + 2] = table.load_new(
+                    &fields[field], record, batch.first_sequence + index, time_ns)
+                call.loaded += 1
+            call.arguments[1] = <PyObject *>self.state
+            result = PyObject_Vectorcall(step, &call.arguments[1], flags, NULL)
+            call.loaded = 0
+            for field in range(count):
+                Py_DECREF(call.arguments[field + 2])
+            record += batch.stride
             if PyTuple_CheckExact(result) and PyTuple_GET_SIZE(result) == 2 and (
-                    (<tuple>result)[1] is None):
-                self.state = (<tuple>result)[0]
+                    PyTuple_GET_ITEM(result, 1) == Py_None):
+                state = PyTuple_GET_ITEM(result, 0)
+                if state != <PyObject *>self.state:
+                    self.state = <object>state
+                Py_DECREF(result)
             else:
-                self.take_result(result, batch, index, outputs)
-            self.done = index + 1
+                owned = <object>result
+                Py_DECREF(result)
+                self.take_result(owned, batch, index, outputs)
+        self.done = end
         return 0
 
     cdef int fold_cursor(
@@ -116,7 +135,7 @@ cdef class PythonSteps:
     ) except -1:
         """Check (state, outputs), append the outputs, and only then move to the state."""
         cdef object made
-        if not PyTuple_CheckExact(result) or PyTuple_GET_SIZE(result) != 2:
+        if type(result) is not tuple or len(<tuple>result) != 2:
             raise OutputError(
                 f"a step returns (state, outputs), and this one returned {result!r}; without "
                 "outputs return (state, None)")

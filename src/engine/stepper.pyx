@@ -64,6 +64,7 @@ cdef class Stepper:
     cdef bint running
     cdef object checkpoint
     cdef int64_t since_ns, last_cost_ns
+    cdef object event                       # the dtype of events
     cdef int64_t item_bytes
 
     def __cinit__(self, machine, kind=None):
@@ -76,6 +77,7 @@ cdef class Stepper:
             raise MachineError(f"machine {machine.name!r} has no {kind} step")
         self.machine = machine
         self.kind = kind
+        self.event = machine.event
         self.item_bytes = machine.event.itemsize
         timed = machine.parameters is None or "time_ns" in machine.parameters or kind == "native"
         self.log = InputLog(self.item_bytes, timed)
@@ -131,26 +133,32 @@ cdef class Stepper:
             self.running = False
 
     cdef int _describe(self, Batch *batch, events, times, origins) except -1:
-        if not isinstance(events, np.ndarray) or events.ndim != 1 or (
-                events.dtype != self.machine.event):
+        if not cnp.PyArray_Check(events) or cnp.PyArray_NDIM(events) != 1 or (
+                (<cnp.ndarray>events).dtype is not self.event
+                and events.dtype != self.event):
             raise MachineError(
                 f"machine {self.machine.name!r} steps over one-dimensional arrays of "
                 f"{self.machine.event}, not {getattr(events, 'dtype', type(events).__name__)}")
         memset(batch, 0, sizeof(Batch))
         batch.events = <const char *>cnp.PyArray_DATA(events)
-        batch.stride = events.strides[0]
+        batch.stride = cnp.PyArray_STRIDE(events, 0)
         batch.item_bytes = self.item_bytes
-        batch.count = len(events)
-        for name, array in (("times", times), ("origins", origins)):
-            if array is not None and (
-                    array.dtype != np.int64 or array.shape != events.shape):
-                raise MachineError(f"{name} must be int64, one for each event")
+        batch.count = cnp.PyArray_DIM(events, 0)
         if times is not None:
+            self._check_numbers("times", times, batch.count)
             batch.times = <const char *>cnp.PyArray_DATA(times)
-            batch.times_stride = times.strides[0]
+            batch.times_stride = cnp.PyArray_STRIDE(times, 0)
         if origins is not None:
+            self._check_numbers("origins", origins, batch.count)
             batch.origins = <const char *>cnp.PyArray_DATA(origins)
-            batch.origins_stride = origins.strides[0]
+            batch.origins_stride = cnp.PyArray_STRIDE(origins, 0)
+        return 0
+
+    cdef int _check_numbers(self, str name, array, int64_t count) except -1:
+        if not cnp.PyArray_Check(array) or cnp.PyArray_NDIM(array) != 1 or (
+                cnp.PyArray_TYPE(array) != cnp.NPY_INT64 or not array.dtype.isnative
+                or cnp.PyArray_DIM(array, 0) != count):
+            raise MachineError(f"{name} must be int64, one for each event")
         return 0
 
     cdef int _keep(self, const Batch *batch, int64_t end) except -1:

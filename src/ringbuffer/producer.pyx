@@ -10,9 +10,9 @@ import numpy as np
 cimport cython
 cimport numpy as cnp
 from libc.stdint cimport INT64_MAX, int64_t
-from libc.string cimport memcpy
 
 from headrace.ringbuffer.atomics cimport load_relaxed_u32
+from headrace.ringbuffer.copying cimport copy_bytes
 from headrace.ringbuffer.futex cimport monotonic_ns, realtime_ns
 from headrace.ringbuffer.handle cimport Handle
 from headrace.ringbuffer.layout cimport HR_ENDED, HR_SPACE_PARKED
@@ -284,7 +284,7 @@ cdef class Producer(Handle):
 
     cdef object as_events(self, object events):
         cdef cnp.ndarray array
-        if not isinstance(events, np.ndarray):
+        if not cnp.PyArray_Check(events):
             events = self._convert(events)
         array = events
         if array.dtype is not self.checked_dtype:
@@ -311,10 +311,10 @@ cdef class Producer(Handle):
         cdef char *to = slot_address(&self.core.at, self.core.next)
         cdef size_t size = count * self.core.at.item_bytes
         if size <= COPY_BYTES_WITH_GIL_MAX:
-            memcpy(to, data, size)
+            copy_bytes(to, data, size)
         else:
             with nogil:
-                memcpy(to, data, size)
+                copy_bytes(to, data, size)
 
     @property
     def sequence(self):

@@ -6,6 +6,7 @@ holds it; a name still bound to the last view (the variable of a `for` loop) is 
 
 cimport cython
 cimport numpy as cnp
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
 cdef extern from *:
@@ -29,33 +30,36 @@ cdef extern from *:
     }
     #endif
     """
-    void view_move "hr_view_move"(object view, char *data, Py_ssize_t length, bint writable)
-    void view_freeze "hr_view_freeze"(object view) noexcept
-    bint view_is_ours "hr_view_is_ours"(object view)
+    void view_move "hr_view_move"(
+        PyObject *view, char *data, Py_ssize_t length, bint writable) noexcept
+    void view_freeze "hr_view_freeze"(PyObject *view) noexcept
+    bint view_is_ours "hr_view_is_ours"(PyObject *view) noexcept
 
 
 @cython.final
 cdef class ViewPool:
-    cdef cnp.ndarray current
-    cdef cnp.ndarray spare
+    # Owned references, by hand: swapping them is all that a batch costs.
+    cdef PyObject *current
+    cdef PyObject *spare
     cdef cnp.dtype dtype
     cdef object owner           # keeps the memory mapped
     cdef bint writable
     cdef int64_t kept           # views that somebody still held two turns later
 
+    cdef PyObject *new(self, char *data, Py_ssize_t length) except NULL
     cdef cnp.ndarray make(self, char *data, Py_ssize_t length)
-    cdef cnp.ndarray replace_kept(self, char *data, Py_ssize_t length)
+    cdef int replace_kept(self, char *data, Py_ssize_t length) except -1
 
-    cdef inline cnp.ndarray view(self, char *data, Py_ssize_t length):
+    cdef inline object view(self, char *data, Py_ssize_t length):
         """A view of `length` items at `data`."""
-        cdef cnp.ndarray view = self.spare
-        self.spare = self.current
-        if view_is_ours(view):  # this function's own reference is the only one left
+        cdef PyObject *view = self.spare
+        if view_is_ours(view):  # the pool's reference is the only one left
             view_move(view, data, length, self.writable)
+            self.spare = self.current
+            self.current = view
         else:
-            view = self.replace_kept(data, length)
-        self.current = view
-        return view
+            self.replace_kept(data, length)
+        return <object>self.current
 
     cdef inline void freeze(self) noexcept:
         """Make the view handed out last read-only: its slots are published."""

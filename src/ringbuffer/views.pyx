@@ -3,7 +3,7 @@
 cimport cython
 cimport numpy as cnp
 from cpython.object cimport PyObject, PyTypeObject
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_INCREF, Py_XDECREF
 
 cnp.import_array()
 
@@ -20,8 +20,18 @@ cdef class ViewPool:
         self.owner = owner
         self.writable = writable
         self.kept = 0
-        self.current = self.make(<char *>start, 0)
-        self.spare = self.make(<char *>start, 0)
+        self.current = self.new(<char *>start, 0)
+        self.spare = self.new(<char *>start, 0)
+
+    def __dealloc__(self):
+        Py_XDECREF(self.current)
+        Py_XDECREF(self.spare)
+
+    cdef PyObject *new(self, char *data, Py_ssize_t length) except NULL:
+        """A view whose one reference is the caller's."""
+        cdef cnp.ndarray view = self.make(data, length)
+        Py_INCREF(view)
+        return <PyObject *>view
 
     cdef cnp.ndarray make(self, char *data, Py_ssize_t length):
         cdef cnp.npy_intp dims = length
@@ -36,6 +46,11 @@ cdef class ViewPool:
         cnp.set_array_base(view, self.owner)
         return view
 
-    cdef cnp.ndarray replace_kept(self, char *data, Py_ssize_t length):
+    cdef int replace_kept(self, char *data, Py_ssize_t length) except -1:
+        """Leave the spare view to whoever holds it."""
+        cdef PyObject *view = self.new(data, length)
         self.kept += 1
-        return self.make(data, length)
+        Py_XDECREF(self.spare)
+        self.spare = self.current
+        self.current = view
+        return 0
