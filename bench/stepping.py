@@ -82,11 +82,11 @@ def loop_numpy(count: int) -> Sample:
     return rate_sample(count, seconds, state, machines.fixed_answer(events, laps))
 
 
-def loop_compiled(count: int) -> Sample:
-    """A compiled loop over the same array."""
+def loop_compiled(how: str, count: int) -> Sample:
+    """A compiled loop over the same array: "bench_loop", or "bench_loop_by_pointer"."""
     events = machines.orders(LOOP_EVENTS)
     laps, state = count // LOOP_EVENTS, machines.new_tally()
-    loop, address = yardstick.library().bench_loop, events.ctypes.data
+    loop, address = getattr(yardstick.library(), how), events.ctypes.data
 
     def work() -> Any:
         for _ in range(laps):
@@ -132,6 +132,21 @@ def loop_sum(count: int) -> Sample:
         for pairs in laps:
             for key, amount in pairs:
                 totals[key] = totals.get(key, 0) + amount
+        return totals
+
+    seconds, totals = _timed(work)
+    return rate_sample(count, seconds, machines.sums_digest(totals), machines.sums_answer(count))
+
+
+def loop_sum_step(count: int) -> Sample:
+    """The same loop, calling the machine's step for each event."""
+    laps, step = _tuples(count), machines.sum_step
+
+    def work() -> dict[int, int]:
+        totals: dict[int, int] = {}
+        for pairs in laps:
+            for key, amount in pairs:
+                totals, _outputs = step(totals, key, amount)
         return totals
 
     seconds, totals = _timed(work)

@@ -12,8 +12,10 @@ from bench.measure import Check, Figure
 LOOP = "bare for over tuples"
 NUMPY = "the same NumPy code"
 COMPILED = "compiled loop"
+BY_POINTER = "C loop, by pointer"  # the least that calling a step can cost; for information
 NATIVE = {"step": "per event", "step_batch": "per batch"}
 PLAIN, RIVER, BYTEWAX = "plain for and dict", "river", "bytewax"
+CALLING = "for that calls the step"  # what a function by itself costs; for information
 # No engine, but its sums as counters in a plain dict; for information.
 COUNTERS = "river's sums in a dict"
 # Newer interpreters call a Python function from Python without C in between.
@@ -56,10 +58,12 @@ def native_step() -> Figure:
                 name: plain(partial(stepping.step_fixed, native), **EVENTS)
                 for native, name in NATIVE.items()
             },
-            COMPILED: plain(stepping.loop_compiled, **EVENTS),
+            COMPILED: plain(partial(stepping.loop_compiled, "bench_loop"), **EVENTS),
+            BY_POINTER: plain(partial(stepping.loop_compiled, "bench_loop_by_pointer"), **EVENTS),
         },
         [
             Check("native step", "per event", "per event", COMPILED, "rate", ">=", 0.5),
+            Check("native step", "per event", "per event", BY_POINTER, "rate", ">=", None),
             Check("native step", "per batch", "per batch", COMPILED, "rate", ">=", 0.9),
         ],
     )
@@ -76,12 +80,14 @@ def engine() -> Figure:
                 for kind in ("python", "batch", "native")
             },
             PLAIN: plain(stepping.loop_sum, **LAP),
+            CALLING: plain(stepping.loop_sum_step, **LAP),
             RIVER: plain(stepping.river_sum, start=machines.LAP, most=machines.LAP),
             COUNTERS: plain(stepping.river_counters, **LAP),
             BYTEWAX: plain(stepping.bytewax_sum, start=10_000, most=machines.LAP, step=10_000),
         },
         [
             Check(work, "Python", "python", PLAIN, "rate", ">=", 0.8),
+            Check(work, "Python", "python", CALLING, "rate", ">=", None),
             Check(work, "Python", "python", RIVER, "rate", ">=", 4.0),
             Check(work, "Python", "python", COUNTERS, "rate", ">=", None),
             Check(work, "Python", "python", BYTEWAX, "rate", ">=", None),

@@ -40,8 +40,9 @@ def library() -> ctypes.CDLL:
     loaded.yardstick_copy.argtypes = [c_void_p, c_void_p, c_int64, c_int64, c_int64]
     loaded.yardstick_copy.restype = c_int64
     loaded.yardstick_wake_up.argtypes = [c_int64, c_int64, POINTER(c_int), c_void_p]
-    loaded.bench_loop.argtypes = [c_void_p, c_void_p, c_int64]
-    loaded.bench_loop.restype = None
+    for loop in (loaded.bench_loop, loaded.bench_loop_by_pointer):
+        loop.argtypes = [c_void_p, c_void_p, c_int64]
+        loop.restype = None
     return loaded
 
 

@@ -36,6 +36,16 @@ void bench_loop(state_t *state, const event_t *events, int64_t count) {
     *state = local;
 }
 
+/* The least that a step per event can cost: a C loop that calls bench_step through its address. */
+typedef int64_t (*step_t)(void *, const void *, int64_t, int64_t, void *);
+
+void bench_loop_by_pointer(void *state, const event_t *events, int64_t count) {
+    step_t volatile address = bench_step;
+    step_t call = address;
+    for (int64_t i = 0; i < count; i++)
+        if (call(state, &events[i], i, 0, 0)) break;
+}
+
 /* A keyed sum: state is an array of totals. */
 int64_t bench_keyed_batch(void *state, const void *events, int64_t count, int64_t first_sequence,
                           const int64_t *times_ns, void *outputs, int64_t *outputs_of) {

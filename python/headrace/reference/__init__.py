@@ -2,7 +2,7 @@
 
 The ring (`sequencer`, `barrier`, `membership`, `parking`) is written as generators that yield one
 atomic action each, so that `explore` can try every interleaving of small configurations under the
-memory model of `views`, and `memory` can run them one after the other. The engine steps over one
+memory model of `views`, and `ring` can run them one after the other. The engine steps over one
 event at a time and copies the state before each. Tests drive these and the fast code with the same
 commands and compare; `headrace.testing` does the same for machines of a user's own.
 """
@@ -10,12 +10,16 @@ commands and compare; `headrace.testing` does the same for machines of a user's 
 from headrace.reference.engine import ReferenceEngine, ReferenceFailure
 from headrace.reference.explore import Explored, Explorer
 from headrace.reference.memory import ModelViolation, PlainMemory
+from headrace.reference.ring import ReferenceConsumer, ReferenceProducer, ReferenceRing
 
 __all__ = [
     "Explored",
     "Explorer",
     "ModelViolation",
     "PlainMemory",
+    "ReferenceConsumer",
     "ReferenceEngine",
     "ReferenceFailure",
+    "ReferenceProducer",
+    "ReferenceRing",
 ]
