@@ -1,7 +1,7 @@
 """The same calls to the ring and to its reference model, whose batches must be the same ones.
 
-test_ring_differential.py asks more of the ring, and compares it with lists. This one compares it with
-the generators that tests/interleaving explores, so what is proved of them is held against it.
+test_ring_differential.py asks more of the ring, and compares it with lists. Here it is compared
+with the generators that tests/interleaving explores: what is proved of them, it is held to.
 """
 
 from __future__ import annotations
