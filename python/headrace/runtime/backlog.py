@@ -7,6 +7,7 @@ are moved here, up to a limit that the user sets; past it the stage waits, and `
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from typing import Any
@@ -29,6 +30,7 @@ class Backlog:
         self._length = 0
         self._length_max = length_max
         self._lock = threading.Lock()
+        self._all_here = False  # the ring has ended, and nothing is left in it
         self.overflowing = False  # a stage waits because the limit is reached
 
     def pump(self) -> bool:
@@ -52,16 +54,23 @@ class Backlog:
     def take(self) -> Records | None:
         """The oldest unread outputs, or None if there are none now."""
         with self._lock:
-            if not self._chunks and not self._move():
+            if not self._chunks and (self._all_here or not self._move()):
                 return None
             chunk = self._chunks.popleft()
             self._length -= len(chunk)
             self.overflowing = False
             return chunk
 
-    def give_up(self) -> None:
-        """Stop holding the ring back: keep what is unread now, and let the rest go by."""
+    def lift_limit(self) -> None:
+        """From now on take whatever comes: no more than what the inputs under way still make."""
         with self._lock:
-            while self._move():
+            self._length_max = sys.maxsize
+            self.overflowing = False
+
+    def finish(self) -> None:
+        """Take what is left of a ring that has ended, and leave the ring."""
+        with self._lock:
+            while not self._all_here and self._move():
                 pass
+            self._all_here = True
             self._consumer.close()

@@ -295,23 +295,23 @@ class Engine:
     def close(self, timeout: float | None = None) -> None:
         """Let the stages finish what was published, then stop them. Twice is allowed.
 
-        Unread outputs that fit stay readable by `outputs()`. Raises WaitTimeout if a stage does
+        Unread outputs stay readable by `outputs()`. Raises WaitTimeout if a stage does
         not end in time, and the StepError that has halted the engine.
         """
         deadline = Deadline(timeout)
         if not self._closed:
             with self._hold(deadline):
                 self._closed = True
+                if self._backlog is not None:
+                    self._backlog.lift_limit()
                 self._rings[0].end()
             for stage in self._stages:
                 while not stage.join(LOOK_SECONDS):
-                    if self._backlog is not None and self._backlog.overflowing:
-                        self._backlog.give_up()
                     if deadline.over():
                         name = stage.machine.name
                         raise WaitTimeout(f"stage {name} did not end in {timeout:g} s")
             if self._backlog is not None:
-                self._backlog.give_up()
+                self._backlog.finish()
             for ring in self._rings:
                 ring.close()
         if self._failure is not None:
