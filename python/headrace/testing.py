@@ -88,10 +88,10 @@ class _Check:
         self._kinds = tuple(kind for kind, there in has.items() if there)
 
     def run(self) -> Checked:
-        initial = self._machine.initial()
+        initial = copy.deepcopy(self._machine.initial())
         wanted = self._reference(self._machine)
-        self._agree(wanted, self._reference(self._machine), "a second run")
         self._check_initial(initial)
+        self._agree(wanted, self._reference(self._machine), "a second run")
         for kind in self._kinds:
             for split in _splits_for(len(self._events)):
                 self._agree(wanted, self._stepper(kind, split), f"the {kind} step by {split}")

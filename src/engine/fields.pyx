@@ -7,9 +7,11 @@ from cpython.unicode cimport PyUnicode_FromKindAndData
 from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
 )
+from libc.math cimport isinf
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+import operator
 import sys
 
 import numpy as np
@@ -92,7 +94,7 @@ cdef class FieldTable:
                 return copy.item()
             return copy[()]
         copy.flags.writeable = False
-        return copy
+        return copy if dtype.subdtype is not None else copy[()]
 
     cdef object refuse(self, const Field *field, object value, str why):
         raise OutputError(
@@ -122,6 +124,8 @@ cdef class FieldTable:
         if field.kind == FLOAT32 and isinstance(value, float):
             f8 = value
             f4 = <float>f8
+            if isinf(f4) and not isinf(f8):
+                self.refuse(field, value, "out of range")
             memcpy(at, &f4, 4)
             return 0
         return self.store_slow(field, record, value)
@@ -133,8 +137,9 @@ cdef class FieldTable:
         try:
             one = np.zeros((), dtype) if dtype.subdtype is None else np.zeros(
                 dtype.shape, dtype.base)
-            one[...] = value
-        except (TypeError, ValueError, OverflowError) as error:
+            with np.errstate(over="raise"):
+                one[...] = value
+        except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
             self.refuse(field, value, str(error))
         memcpy(record + field.offset, cnp.PyArray_DATA(one), field.size)
         return 0
@@ -148,10 +153,15 @@ cdef class FieldTable:
             if len(value) > dtype.itemsize // (4 if dtype.kind == "U" else 1):
                 self.refuse(&self.fields[index], value, "too long")
         elif dtype.kind in "iu":
-            if isinstance(value, (float, np.floating, str, bytes)):
+            try:
+                number = operator.index(bool(value) if isinstance(value, np.bool_) else value)
+            except TypeError:
                 self.refuse(&self.fields[index], value, "not an integer")
-            if not np.iinfo(dtype).min <= int(value) <= np.iinfo(dtype).max:
+            if not np.iinfo(dtype).min <= number <= np.iinfo(dtype).max:
                 self.refuse(&self.fields[index], value, "out of range")
+        elif dtype.subdtype is not None and dtype.base.kind in "iu":
+            if np.asarray(value).dtype.kind not in "iub":
+                self.refuse(&self.fields[index], value, "not all integers")
         elif dtype.kind in "fb" and isinstance(value, (str, bytes, type(None))):
             self.refuse(&self.fields[index], value, f"a {type(value).__name__}")
 

@@ -12,6 +12,8 @@ cimport numpy as cnp
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
+import traceback
+
 import numpy as np
 
 from headrace.engine.batch cimport Batch, time_of
@@ -251,7 +253,9 @@ cdef class Stepper:
         try:
             failed = self.steps.done if self.native is None else self.native.done
             if self.kind == "batch" and isinstance(error, Exception):
-                # Of an interrupt nobody can say at which event of its chunk it came.
+                # Of an interrupt nobody can say at which event of its chunk it came. The error's
+                # traceback must not keep the chunk, whose slots will be written again.
+                traceback.clear_frames(error.__traceback__)
                 self._refold(batch, failed)
                 error = self._find_failing(batch, failed, error)
                 failed = self.steps.done

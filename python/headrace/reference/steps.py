@@ -91,13 +91,16 @@ def _store(field: Array, name: str, value: Any) -> None:
             fits = not text and limits.min <= operator.index(_as_integer(value)) <= limits.max
         except TypeError:
             fits = False
+    elif kind in "iu":  # a subarray: NumPy would cut fractions off
+        fits = np.asarray(value).dtype.kind in "iub"
     elif kind in "fb":
         fits = not text and value is not None
     if not fits:
         raise OutputError(f"output field {name!r} ({field.dtype}) cannot be {value!r}")
     try:
-        field[0] = value
-    except (TypeError, ValueError, OverflowError) as error:
+        with np.errstate(over="raise"):
+            field[0, ...] = value
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise OutputError(f"output field {name!r} cannot be {value!r}: {error}") from None
 
 
