@@ -18,6 +18,10 @@ from typing import Any
 UNITS = {"rate": "M/s", "ns": "ns", "p50": "ns", "p99": "ns", "share": "%"}
 
 
+# How the names of contestants begin that are nobody's of ours.
+PEERS = ("multiprocessing", "faster-fifo", "pyzmq", "iceoryx2", "river", "bytewax", "LMAX")
+
+
 class Unavailable(Exception):
     """A contestant cannot run here; the message says what is missing."""
 
@@ -115,14 +119,22 @@ class Result:
     after: dict[str, float] = field(default_factory=dict)
 
     def faults(self) -> list[str]:
-        """Who computed something else than they should have, or broke down."""
+        """Who computed something else than they should have, or, of us, broke down.
+
+        Other people's software that breaks down is left out of the table, with the reason.
+        """
         wrong = {
             f"{self.name}: {name} computed {sample.answer}, not {sample.expected}": None
             for name, samples in self.samples.items()
             for sample in samples
             if sample.answer != sample.expected
         }
-        return [*wrong, *(f"{self.name}: {name}: {why}" for name, why in self.failed.items())]
+        broken = [
+            f"{self.name}: {name}: {why}"
+            for name, why in self.failed.items()
+            if not name.startswith(PEERS)
+        ]
+        return [*wrong, *broken]
 
     def answers(self) -> dict[str, str]:
         """A short hash of what each contestant computed in its last run."""

@@ -38,7 +38,7 @@ cdef extern from *:
     ) noexcept nogil
 
 cdef enum:
-    CHUNK = 4096                # events between two looks at the room for outputs
+    CHUNK = 16384               # events between two looks at the room for outputs
     CHUNK_OUTPUTS = 1 << 16
 
 

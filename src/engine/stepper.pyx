@@ -67,6 +67,7 @@ cdef class Stepper:
     cdef object checkpoint
     cdef int64_t since_ns, last_cost_ns
     cdef object event                       # the dtype of events
+    cdef object plain_dtype                 # a dtype without Python objects, seen last
     cdef int64_t item_bytes
 
     def __cinit__(self, machine, kind=None):
@@ -170,7 +171,7 @@ cdef class Stepper:
         if not cheap and isinstance(self.steps.state, np.ndarray):
             state = self.steps.state
             cheap = (cnp.PyArray_NBYTES(state) <= end * self.item_bytes
-                     and not state.dtype.hasobject)
+                     and self._is_plain(state.dtype))
         if cheap or self.log.count + end > self.log.count_max:
             return self._take_checkpoint()
         return self.log.append(batch, end)
@@ -186,6 +187,14 @@ cdef class Stepper:
         self.since_ns = 0
         return 0
 
+    cdef bint _is_plain(self, dtype) except -1:
+        """Whether arrays of a dtype are copied as bytes; the answer for the last one is kept."""
+        if dtype is not self.plain_dtype:
+            if dtype.hasobject:
+                return False
+            self.plain_dtype = dtype
+        return True
+
     cdef bint _copied_in_place(self) except -1:
         """Copy a state of fixed layout over the last copy of it, if it has the same form."""
         cdef cnp.ndarray state, copied
@@ -193,7 +202,7 @@ cdef class Stepper:
                 and isinstance(self.checkpoint, np.ndarray)):
             return False
         state, copied = self.steps.state, self.checkpoint
-        if state.dtype is not copied.dtype or state.dtype.hasobject or not (
+        if state.dtype is not copied.dtype or not self._is_plain(state.dtype) or not (
                 cnp.PyArray_IS_C_CONTIGUOUS(state) and cnp.PyArray_IS_C_CONTIGUOUS(copied)
                 and cnp.PyArray_SAMESHAPE(state, copied)):
             return False
@@ -216,8 +225,10 @@ cdef class Stepper:
     cdef int _fold_numpy(
         self, const Batch *batch, events, times, origins, int64_t begin, int64_t end
     ) except -1:
-        part = events[begin:end]
-        part.flags.writeable = False
+        part = events
+        if begin != 0 or end != batch.count or cnp.PyArray_ISWRITEABLE(events):
+            part = events[begin:end]
+            part.flags.writeable = False
         result = self.machine.step_batch(self.steps.state, part)
         if type(result) is not tuple or len(result) != 2:
             raise OutputError(f"step_batch returns (state, outputs), and returned {result!r}")

@@ -15,64 +15,48 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from loops import build_loops
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 REPORTED = 66
 MISSING = 77
+RUN_SECONDS_MAX = 1500
 RUNTIMES = {"thread": "libtsan.so", "address": "libasan.so", "undefined": "libubsan.so"}
-
-BUILD_LOOPS = """
-import os
-from pathlib import Path
-import numpy as np
-from Cython.Build import cythonize
-from setuptools import Extension, setup
-library = Path(os.environ["HEADRACE_LIBRARY"])
-flags = [f"-fsanitize={os.environ['HEADRACE_SANITIZE']}", "-g", "-O1"]
-include = str(library / "headrace" / "include")
-loops = Extension(
-    "stress_loops",
-    ["stress_loops.pyx"],
-    include_dirs=[include, np.get_include()],
-    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-    extra_compile_args=flags,
-    extra_link_args=flags,
-)
-setup(ext_modules=cythonize([loops], include_path=[include], language_level=3, quiet=True),
-      script_args=["-q", "build_ext", "--build-lib", str(library), "--build-temp", "temp"])
-"""
 
 
 def runtime(kind: str) -> Path | None:
     """The sanitizer's shared library, which an interpreter built without it has to preload."""
     name = RUNTIMES[kind]
-    found = subprocess.run(
-        ["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=False
-    )
+    try:
+        found = subprocess.run(
+            ["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return None
     path = Path(found.stdout.strip())
     return path if path.is_absolute() and path.exists() else None
 
 
-def build(kind: str) -> Path:
-    """Build the package and the loops; the folder to import them from."""
+def flags(kind: str) -> list[str]:
+    """What the compiler and the linker are told."""
+    return [f"-fsanitize={kind}", "-O1"]
+
+
+def build(kind: str) -> list[Path]:
+    """Build the package and the loops; the folders to import them from."""
     base = ROOT / "build" / kind
     environment = {**os.environ, "HEADRACE_SANITIZE": kind, "CC": "gcc", "LDSHARED": "gcc -shared"}
     setup = [sys.executable, "setup.py", "-q", "build", "--build-base", f"build/{kind}"]
     subprocess.run(setup, cwd=ROOT, env=environment, check=True, timeout=900)
     tag = f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
     library = base / f"lib.{tag}"
-    work = base / "loops"
-    work.mkdir(exist_ok=True)
-    shutil.copy2(HERE / "stress_loops.pyx", work)
-    environment["HEADRACE_LIBRARY"] = str(library)
-    subprocess.run(
-        [sys.executable, "-c", BUILD_LOOPS], cwd=work, env=environment, check=True, timeout=300
-    )
-    return library
+    build_loops(library / "headrace" / "include", base / "loops", flags(kind))
+    return [base / "loops", library]
 
 
-def run(kind: str, library: Path, preload: Path, command: list[str]) -> int:
-    """Run Python with the sanitizer; its exit code."""
+def run(kind: str, folders: list[Path], command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run Python with the sanitizer; what it said."""
     common = f"exitcode={REPORTED}"
     options = {
         "TSAN_OPTIONS": f"{common}:suppressions={HERE / 'tsan.supp'}:history_size=4",
@@ -83,30 +67,40 @@ def run(kind: str, library: Path, preload: Path, command: list[str]) -> int:
     environment = {
         **os.environ,
         **options,
-        "LD_PRELOAD": str(preload),
+        "LD_PRELOAD": str(runtime(kind)),
         "PYTHONMALLOC": "malloc",  # else Python's own allocator hides overruns
-        "PYTHONPATH": str(library),
+        "PYTHONPATH": os.pathsep.join(map(str, folders)),
     }
     # A sanitizer's fixed address ranges collide with a randomised layout on new kernels.
     fixed = ["setarch", "-R"] if shutil.which("setarch") else []
-    finished = subprocess.run(
-        [*fixed, sys.executable, *command], env=environment, check=False, timeout=1500
+    return subprocess.run(
+        [*fixed, sys.executable, *command],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=RUN_SECONDS_MAX,
     )
-    return finished.returncode
+
+
+def missing(kind: str) -> str:
+    return f"gcc has no {RUNTIMES[kind]} here; install it (Debian: apt-get install gcc)"
 
 
 def main() -> int:
-    kind, *command = sys.argv[1:]
+    kind, *command = sys.argv[1:] or [""]
     if kind not in RUNTIMES:
         print(__doc__)
         return 2
-    preload = runtime(kind)
-    if preload is None:
-        print(f"gcc has no {RUNTIMES[kind]} here; install it (Debian: apt-get install gcc)")
+    if runtime(kind) is None:
+        print(missing(kind))
         return MISSING
-    if not command or command[0].startswith("--"):
+    if not command or (command[0].startswith("--")):
         command = [str(HERE / "stress.py"), *command]
-    return run(kind, build(kind), preload, command)
+    finished = run(kind, build(kind), command)
+    print(finished.stdout)
+    return finished.returncode
 
 
 if __name__ == "__main__":

@@ -1,0 +1,123 @@
+"""Builds copies of the sources, with and without a planted bug, and runs tests against them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from mutants.planting import ROOT, Planted, plant
+
+SOURCES = ("src", "python", "setup.py", "pyproject.toml")
+BUILD_SECONDS_MAX = 600
+TEST_SECONDS_MAX = 60
+LEAVE_SECONDS = 2  # after a failure: threads that the bug left stuck may hold the process
+RESULT = re.compile(r"^(tests/\S+::.*?) (PASSED|FAILED|ERROR|SKIPPED)\b", re.M)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run of tests came to."""
+
+    passed: list[str]
+    failed: list[str]
+    others: list[str]  # errors outside a test, and skipped ones: they say nothing
+    text: str
+
+
+def copy_sources(tree: Path) -> None:
+    """What is needed to build, and nothing that was built."""
+    ignore = shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info")
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tree / name, ignore=ignore)
+        else:
+            shutil.copy2(ROOT / name, tree / name)
+
+
+def build(tree: Path) -> None:
+    """Build what has changed, quickly rather than well; raises RuntimeError with the output."""
+    environment = {**os.environ, "CFLAGS": "-O1 -g0 -w"}
+    environment.pop("HEADRACE_SANITIZE", None)
+    finished = subprocess.run(
+        [sys.executable, "setup.py", "-q", "build"],
+        cwd=tree,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=BUILD_SECONDS_MAX,
+        check=False,
+    )
+    if finished.returncode:
+        raise RuntimeError(f"does not build:\n{finished.stdout}")
+
+
+def build_with(bug: Planted, base: Path, tree: Path) -> None:
+    """A copy of a built tree with one bug in it."""
+    shutil.copytree(base, tree, symlinks=True)
+    plant(bug, tree)
+    build(tree)
+
+
+def library(tree: Path) -> Path:
+    """The folder of a built tree to import the package from."""
+    (folder,) = tree.glob("build/lib.*")
+    return folder
+
+
+def run_tests(tests: list[str], folder: Path, *, stop: bool = True) -> Result:
+    """Run tests of this tree against the package in `folder`, in a process of their own."""
+    scratch = folder.parent / "scratch"
+    scratch.mkdir(exist_ok=True)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis"),
+    }
+    options = ["-v", "-p", "no:cacheprovider", "--timeout=20", "-m", "", "--tb=short"]
+    options += [f"--basetemp={scratch / 'pytest'}", *(["-x"] if stop else [])]
+    output = scratch / "output.txt"
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *options, *tests],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        _wait_for(process, output, stop)
+    text = output.read_text()
+    found = RESULT.findall(text)
+    return Result(
+        [test for test, outcome in found if outcome == "PASSED"],
+        [test for test, outcome in found if outcome == "FAILED"],
+        [f"{test} {outcome}" for test, outcome in found if outcome in ("ERROR", "SKIPPED")],
+        text,
+    )
+
+
+def _wait_for(process: subprocess.Popen[bytes], output: Path, stop: bool) -> None:
+    """Until it is over, or its time is; then it goes, with all that its tests have started."""
+    deadline = time.monotonic() + TEST_SECONDS_MAX * (1 if stop else 10)
+    while process.poll() is None:
+        if stop and " FAILED" in output.read_text():
+            deadline = min(deadline, time.monotonic() + LEAVE_SECONDS)
+            stop = False
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
