@@ -13,7 +13,7 @@ from bench.native import runs
 START = 200_000
 WORDS = 1
 SLOTS = lmax.RING_SIZE
-PAUSES = 1
+PAUSES = 128  # after an empty look, as in the line of 64 B that pauses
 LMAX = "LMAX"
 SHORT = {"seconds": 0.04, "times": 2}
 WARM_UPS = 25  # Java's compiler takes about a second until the last loop is as fast as it gets
@@ -40,7 +40,7 @@ def one_to_one() -> Figure:
         run = partial(runs.one_to_one, WORDS, batch, PAUSES, slots=SLOTS)
         contestants[ours] = plain(run, start=START)
         contestants[theirs] = _java("single", batch)
-        work = "native, 1 producer, 1 consumer, 8 B"
+        work = "native, 1 producer, 1 consumer, 8 B, pausing"
         checks.append(Check(work, f"batch {batch}", ours, theirs, "rate", ">=", 2.0))
     return Figure("one-to-one-8B", contestants, checks, **SHORT)
 

@@ -12,7 +12,7 @@ from loops import build_loops
 
 import headrace as hr
 
-pytestmark = [pytest.mark.torture, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 HERE = Path(__file__).parent
 
@@ -41,10 +41,16 @@ def stress(loops: Path, *arguments: str) -> None:
     assert "BAD" not in finished.stdout
 
 
+def test_a_little_of_everything(loops: Path) -> None:
+    stress(loops, "--events", "1000")
+
+
+@pytest.mark.torture
 @pytest.mark.parametrize("part", ["native", "aborting", "guests", "deaths", "blocking"])
 def test_threads(loops: Path, part: str) -> None:
     stress(loops, "--part", part, "--events", "20000")
 
 
+@pytest.mark.torture
 def test_woken_only_after_the_store(loops: Path) -> None:
     stress(loops, "--part", "turns", "--events", "40000")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
@@ -221,14 +220,47 @@ def read_to_failure(engine: hr.Engine) -> list[int]:
 def test_outputs_before_a_failure_in_front_are_not_lost(keep: int) -> None:
     """Also if the last stage waits for room at that moment, because nobody reads."""
     refused = keep + 16 + 8  # what the backlog, the output ring and half of the ring between hold
-    engine = hr.Engine(refusing("front", refused) >> adding("behind"), 16, keep_outputs=keep)
-    with contextlib.suppress(OutputsUnread, StepError):
-        engine.publish(np.arange(refused + 8), timeout=10)
+    gate = threading.Event()
+
+    def step(state, value):  # type: ignore[no-untyped-def]
+        if value == refused:
+            gate.wait(20)
+            raise ValueError(value)
+        return state, value
+
+    front = hr.machine(event="<i8", output="<i8", initial=int, name="front")(step)
+    engine = hr.Engine(front >> adding("behind"), 16, keep_outputs=keep)
+    engine.publish(np.arange(refused + 1), timeout=20)
+    with pytest.raises(OutputsUnread):
+        engine.drain(timeout=20)
+    gate.set()
     wait_for_failure(engine)
+    time.sleep(0.2)  # the last stage has looked up and seen it
     seen = read_to_failure(engine)
     with pytest.raises(StepError, match=f"'front' failed at event {refused}"):
         engine.close(timeout=20)
     assert seen + read_to_failure(engine) == list(range(refused))
+
+
+def test_waiting_calls_get_the_failure_and_not_that_the_engine_was_closed() -> None:
+    """Whenever they look: the stage fails, and then ends."""
+    for _ in range(60):
+        engine = hr.Engine(refusing("front", 3), 16)
+        engine.publish(np.arange(8))
+        with pytest.raises(StepError, match="failed at event 3"):
+            engine.drain(timeout=20)
+        with pytest.raises(StepError):
+            engine.close(timeout=20)
+
+
+def test_who_is_told_of_unread_outputs_is_told_how_far_it_got() -> None:
+    engine = hr.Engine(adding("sum"), 16, keep_outputs=8)
+    with pytest.raises(OutputsUnread) as caught:
+        engine.publish(np.arange(1000), timeout=10)
+    published = caught.value.published  # type: ignore[attr-defined]
+    assert published == engine.input_ring.cursor
+    engine.close()
+    assert read(engine)["value"].tolist() == list(range(published))
 
 
 def test_what_was_behind_the_failure_is_not_stepped() -> None:
