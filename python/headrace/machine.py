@@ -177,7 +177,8 @@ def _parameters(step: Step, event: Dtype, where: str) -> tuple[str, ...] | None:
         return None
     for name in wanted:
         if name not in fields and name not in RESERVED_FIELDS:
-            near = difflib.get_close_matches(name, [*fields, *RESERVED_FIELDS, _EVENT], 1)
+            known = {*fields, *RESERVED_FIELDS, _EVENT} - {name}
+            near = difflib.get_close_matches(name, sorted(known), 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise MachineError(
                 f"{where}: the step's parameter {name!r} is no field of its event; it has "

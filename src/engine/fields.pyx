@@ -169,6 +169,10 @@ cdef class FieldTable:
         """Write one output, a tuple in the order of the fields, or a scalar for a single field."""
         cdef int index
         if isinstance(value, np.void):
+            if value.dtype.names is not None and value.dtype.names != self.names:
+                raise OutputError(
+                    f"the output {value!r} has the fields {', '.join(value.dtype.names)}, not "
+                    f"{', '.join(self.names)}")
             value = value.item()
         if isinstance(value, tuple):
             if len(value) != self.count:

@@ -71,6 +71,9 @@ cdef class Stepper:
     cdef int64_t item_bytes
 
     def __cinit__(self, machine, kind=None):
+        if not hasattr(machine, "parameters"):
+            raise MachineError(
+                f"machine {type(machine).__name__}: its __init__ must call super().__init__()")
         if kind not in (None, "python", "batch", "native"):
             raise MachineError(f"kind is {kind!r}; give 'python', 'batch', 'native' or None")
         has = {"native": machine.native is not None, "batch": machine.step_batch is not None,
@@ -102,7 +105,16 @@ cdef class Stepper:
     @property
     def state(self):
         """A deep copy of the state after the last event."""
-        return copy_state(self.steps.state)
+        return self._copied(self.steps.state)
+
+    def _copied(self, state):
+        try:
+            return copy_state(state)
+        except Exception as error:
+            raise MachineError(
+                f"machine {self.machine.name!r} ({self.machine.source}): its state cannot be "
+                f"copied: {error}; make it of numbers, strings, containers, dataclasses, arrays"
+            ) from error
 
     def run(self, events, times=None, first_sequence=None, origins=None):
         """Step over a batch; its output records, or None for a machine without outputs.
@@ -179,7 +191,7 @@ cdef class Stepper:
     cdef int _take_checkpoint(self) except -1:
         cdef int64_t begun = monotonic_ns()
         if not self._copied_in_place():
-            self.checkpoint = copy_state(self.steps.state)
+            self.checkpoint = self._copied(self.steps.state)
         self.last_cost_ns = monotonic_ns() - begun
         self.checkpoint_ns += self.last_cost_ns
         self.checkpoints += 1
@@ -260,7 +272,7 @@ cdef class Stepper:
 
     cdef int _recover(self, const Batch *batch, error) except -1:
         """Put the state back to that before the failing event; always raises."""
-        cdef int64_t failed
+        cdef int64_t failed, begun = monotonic_ns()
         try:
             failed = self.steps.done if self.native is None else self.native.done
             if self.kind == "batch" and isinstance(error, Exception):
@@ -283,7 +295,11 @@ cdef class Stepper:
                 f"({again}); its state is that of the last checkpoint, before event "
                 f"{self.sequence}") from error
         self.sequence = batch.first_sequence + failed
-        self._keep(batch, failed)
+        self.since_ns = monotonic_ns() - begun
+        if self.since_ns > self.last_cost_ns:
+            self._take_checkpoint()  # the next failure is not to cost that much again
+        else:
+            self._keep(batch, failed)
         if not isinstance(error, Exception):
             raise error
         event = FieldTable(self.machine.event).describe(

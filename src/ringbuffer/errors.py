@@ -6,9 +6,21 @@ failed (memory, disk, a damaged segment). `InternalError`: our own bug, please r
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class HeadraceError(Exception):
-    """Base of all errors of this library."""
+    """Base of all errors of this library. Can be sent to other processes, as pools do."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _make_error, (type(self), self.args, vars(self))
+
+
+def _make_error(kind: type[HeadraceError], args: tuple[Any, ...], said: dict[str, Any]) -> Any:
+    error = kind.__new__(kind)
+    error.args = args
+    vars(error).update(said)
+    return error
 
 
 class UsageError(HeadraceError):

@@ -73,17 +73,33 @@ def library(tree: Path) -> Path:
     return folder
 
 
-def run_tests(tests: list[str], folder: Path, *, stop: bool = True) -> Result:
-    """Run tests of this tree against the package in `folder`, in a process of their own."""
-    scratch = folder.parent / "scratch"
-    scratch.mkdir(exist_ok=True)
-    environment = {
+def environment_for(folder: Path) -> dict[str, str]:
+    """In which Python imports the package from `folder`, before any that is installed."""
+    return {
         **os.environ,
         "PYTHONPATH": str(folder),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis"),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(folder.parent / "hypothesis"),
     }
+
+
+def imported_from(folder: Path) -> Path:
+    """Where the package that tests in that environment import lies."""
+    said = subprocess.run(
+        [sys.executable, "-c", "import headrace; print(headrace.__file__)"],
+        env=environment_for(folder),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return Path(said.stdout.strip()).parent
+
+
+def run_tests(tests: list[str], folder: Path, *, stop: bool = True) -> Result:
+    """Run tests of this tree against the package in `folder`, in a process of their own."""
+    scratch = folder.parent / "scratch"
+    scratch.mkdir(exist_ok=True)
     options = ["-v", "-p", "no:cacheprovider", "--timeout=20", "-m", "", "--tb=short"]
     options += [f"--basetemp={scratch / 'pytest'}", *(["-x"] if stop else [])]
     output = scratch / "output.txt"
@@ -91,7 +107,7 @@ def run_tests(tests: list[str], folder: Path, *, stop: bool = True) -> Result:
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *options, *tests],
             cwd=ROOT,
-            env=environment,
+            env=environment_for(folder),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

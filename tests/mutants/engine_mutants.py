@@ -27,7 +27,8 @@ ENGINE_MUTANTS = [
         '        into["output_index"] = np.arange(count)\n',
         CORNERS + "indexes_begin_anew_with_each_event"),
     Planted(
-        "some outputs of a failing event", "what came before the output that fails is kept", OUTPUTS,
+        "some outputs of a failing event", "what came before the output that fails is kept",
+        OUTPUTS,
         "            self.count = before\n", "            pass\n",
         CORNERS + "outputs_before_one_that_does_not_fit"),
     Planted(
@@ -72,7 +73,8 @@ ENGINE_MUTANTS = [
         "            self._refold(batch, failed)\n            self._compare_outputs(error)\n", "",
         STEPPER + "failing_step_leaves_state_and_can_be_skipped"),
     Planted(
-        "checkpoint shares state", "steps that work in place change the checkpoint too", STEPPER_PYX,
+        "checkpoint shares state", "steps that work in place change the checkpoint too",
+        STEPPER_PYX,
         "        if not self._copied_in_place():\n"
         "            self.checkpoint = copy_state(self.steps.state)\n",
         "        if not self._copied_in_place():\n            self.checkpoint = self.steps.state\n",
@@ -86,7 +88,8 @@ ENGINE_MUTANTS = [
     Planted(
         "log kept after a checkpoint", "inputs are folded that the checkpoint has already",
         STEPPER_PYX,
-        "        self.checkpoints += 1\n        self.log.clear()\n", "        self.checkpoints += 1\n",
+        "        self.checkpoints += 1\n        self.log.clear()\n",
+        "        self.checkpoints += 1\n",
         RECOVERY + "every_state_comes_back"),
     Planted(
         "log left out", "after a failure the inputs since the checkpoint are lost", STEPPER_PYX,
@@ -140,7 +143,8 @@ ENGINE_MUTANTS = [
         NATIVE_STEPS + "native_equals_python"),
     Planted(
         "native outputs in place", "each output of an event is its first", NATIVE_PYX,
-        "                        made + each * size, size)\n", "                        made, size)\n",
+        "                        made + each * size, size)\n",
+        "                        made, size)\n",
         NATIVE_STEPS + "native_equals_python"),
     Planted(
         "native part from the start", "every part of a batch is its first", NATIVE_PYX,

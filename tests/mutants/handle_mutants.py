@@ -9,6 +9,7 @@ from __future__ import annotations
 from mutants.planting import RING, Planted
 
 BATCHES = "unit/test_ring_batches.py::test_"
+CORNERS = "unit/test_ring_corners.py::test_"
 CLAIMS = "unit/test_ring_claims.py::test_"
 CONSUMERS = "unit/test_ring_consumers.py::test_"
 CREATE = "unit/test_ring_create.py::test_"
@@ -19,9 +20,9 @@ HEADER = "unit/test_ring_header.py::test_"
 PROCESSES = "crash/test_ring_processes.py::test_"
 WAIT = "unit/test_ring_wait.py::test_"
 
-(CONSUMER, HANDLE, MEMBERSHIP, PRODUCER, RING_PYX, SEGMENT, VIEWS, WAITING) = (
+(CONSUMER, HANDLE, MEMBERSHIP, PRODUCER, SEGMENT, VIEWS, WAITING) = (
     RING + name for name in (
-        "consumer.pyx", "handle.pxd", "membership.pyx", "producer.pyx", "ring.pyx", "segment.pyx",
+        "consumer.pyx", "handle.pxd", "membership.pyx", "producer.pyx", "segment.pyx",
         "views.pxd", "waiting.pyx"))  # fmt: skip
 
 HANDLE_MUTANTS = [
@@ -44,11 +45,13 @@ HANDLE_MUTANTS = [
         BATCHES + "iteration_releases_on_the_next_turn"),
     Planted(
         "handles survive a fork", "parent and child publish the same slots", HANDLE,
-        "if self.born != self.generation[0] or self.waiting:", "if self.born == -1 or self.waiting:",
+        "if self.born != self.generation[0] or self.waiting:",
+        "if self.born == -1 or self.waiting:",
         PROCESSES + "handles_do_not_go_through_a_fork"),
     Planted(
         "two threads on one handle", "a thread moves what another one waits with", HANDLE,
-        "if self.born != self.generation[0] or self.waiting:", "if self.born != self.generation[0]:",
+        "if self.born != self.generation[0] or self.waiting:",
+        "if self.born != self.generation[0]:",
         END + "a_handle_belongs_to_one_thread"),
     Planted(
         "pieces all alike", "each piece of a long array is its first", PRODUCER,
@@ -79,7 +82,7 @@ HANDLE_MUTANTS = [
         "    if has_ended(&core.at.header.parking) and core.batch_end >= "
         "published_end(&core.at):\n",
         "    if has_ended(&core.at.header.parking):\n",
-        END + "dependents_drain_after_the_end " + END + "end_while_a_multi_claim_is_open_waits_for_it"),
+        CORNERS + "dependents_drain_after_the_end"),
     Planted(
         "ended by the cursor alone", "a consumer that is drained stops although nobody said so",
         CONSUMER,
@@ -87,11 +90,6 @@ HANDLE_MUTANTS = [
         "published_end(&core.at):\n",
         "    if core.batch_end >= published_end(&core.at):\n",
         BATCHES + "no_event_no_wait " + END + "blocked_consumers_end"),
-    Planted(
-        "last look left out", "ended at once, whatever is published by then", CONSUMER,
-        "            return self.last_look(limit)\n",
-        "            self.ended = True\n            return 0\n",
-        END + "published_between_drained_and_ended"),
     Planted(
         "claims after the end", "events are published that no consumer waits for", PRODUCER,
         "        if load_relaxed_u32(&self.core.at.header.parking.flags) & HR_ENDED:\n"
@@ -101,8 +99,8 @@ HANDLE_MUTANTS = [
         END + "nothing_can_be_published_after_the_end"),
     Planted(
         "late commit unsaid", "events may be lost, and nobody is told", PRODUCER,
-        "        commit(&self.core)\n        if load_relaxed_u32(&self.core.at.header.parking.flags)"
-        " & HR_ENDED:\n",
+        "        commit(&self.core)\n"
+        "        if load_relaxed_u32(&self.core.at.header.parking.flags) & HR_ENDED:\n",
         "        commit(&self.core)\n        if False:\n",
         END + "commit_after_the_end_says_so"),
     Planted(
@@ -131,7 +129,7 @@ HANDLE_MUTANTS = [
         "        start = published_prefix(&segment.at, known if known > 0 else 0, claimed)\n"
         "    store",
         "        start = claimed\n    store",
-        CONSUMERS + "one_who_joins_while_claims_are_open"),
+        CORNERS + "one_who_joins_while_claims_are_open"),
     Planted(
         "joins without gating", "a producer laps the new consumer", MEMBERSHIP,
         "    fetch_or_seq_cst_u64(&header.active_mask, <uint64_t>1 << index)\n", "",
@@ -153,7 +151,8 @@ HANDLE_MUTANTS = [
         CONSUMERS + "leaving_frees_blocked_producers_and_dependents"),
     Planted(
         "resumed from the cursor", "what the former owner had not released is lost", MEMBERSHIP,
-        "        if not load_acquire_u64(&header.active_mask) >> index & 1:\n", "        if True:\n",
+        "        if not load_acquire_u64(&header.active_mask) >> index & 1:\n",
+        "        if True:\n",
         CONSUMERS + "resumed_from_what_was_released"),
     Planted(
         "living owner robbed", "two consume under one name", MEMBERSHIP,
@@ -185,13 +184,11 @@ HANDLE_MUTANTS = [
     Planted(
         "living buried", "slots that a living producer is writing become tombstones", MEMBERSHIP,
         "        if alive[owner]:\n", "        if False:\n",
-        END + "end_while_a_multi_claim_is_open_waits_for_it "
-        + DEATHS + "what_the_living_have_claimed_is_not_buried"),
+        CORNERS + "claims_of_the_living_are_not_buried"),
     Planted(
         "published slot buried", "events become tombstones, since their flag is not looked at",
         MEMBERSHIP,
-        "                    if not _is_published(segment, sequence)\n                    and not any(",
-        "                    if not any(",
+        "if not _is_published(segment, sequence)\n                    and not any(", "if not any(",
         DEATHS + "multi_producer_killed_between_claim_and_commit"),
     Planted(
         "buried as published", "a dead producer's slots are read as events", MEMBERSHIP,
@@ -203,7 +200,7 @@ HANDLE_MUTANTS = [
         "checksum not compared", "a header is believed that was scribbled over", SEGMENT,
         "    if _fixed_checksum(data[8:FIXED_BYTES], text) != fixed.fixed_checksum:\n",
         "    if False:\n",
-        HEADER + "scribbled_dtype_is_not_believed"),
+        CORNERS + "scribbled_dtype_is_not_believed"),
     Planted(
         "offsets not compared", "a header may say where the slots lie", SEGMENT,
         "    if said != meant:\n", "    if False:\n",
@@ -218,7 +215,8 @@ HANDLE_MUTANTS = [
         HEADER + "fixed_part"),
     Planted(
         "sequences not looked at", "a consumer may stand where it can't", SEGMENT,
-        "            if not before - self.at.capacity <= sequence <= end:\n", "            if False:\n",
+        "            if not before - self.at.capacity <= sequence <= end:\n",
+        "            if False:\n",
         HEADER + "moving_part"),
     Planted(
         "capacity of any number", "index and mask do not belong together", SEGMENT,
@@ -231,8 +229,7 @@ HANDLE_MUTANTS = [
         "if checked < 1 or checked & (checked - 1):",
         CREATE + "capacity_that_cannot_be"),
     Planted(
-        "name removed by others", "who merely attached takes the ring's name away", RING_PYX,
-        "        if self.segment.name is not None and self.segment.owner_pid != os.getpid():\n",
-        "        if False:\n",
-        PROCESSES + "the_owner_removes_the_name_when_it_leaves"),
+        "name removed by a child", "a forked child that closes takes the ring's name away", SEGMENT,
+        "    if os.getpid() == pid:\n", "    if True:\n",
+        PROCESSES + "handles_do_not_go_through_a_fork"),
 ]  # fmt: skip

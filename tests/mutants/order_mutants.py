@@ -24,32 +24,34 @@ ORDER_MUTANTS = [
         "cursor loaded relaxed", "readers see the cursor before the events", BARRIER,
         "        end = load_acquire_i64(&core.at.header.cursor.value)\n",
         "        end = load_relaxed_i64(&core.at.header.cursor.value)\n",
-        "native"),
+        "native", "load_relaxed_i64"),
     Planted(
         "availability stored relaxed", "readers see the flag before the event", SEQUENCER,
         "        store_release_i32(\n            &availability[sequence & mask], "
         "availability_flag(&core.at, sequence) + tombstone)\n",
         "        store_relaxed_i32(\n            &availability[sequence & mask], "
         "availability_flag(&core.at, sequence) + tombstone)\n",
-        "native"),
+        "native", "store_relaxed_i32"),
     Planted(
         "availability loaded relaxed", "readers see the flag before the event", BARRIER,
         "        if load_acquire_i32(&at.availability[known & at.index_mask]) != availability_flag("
         "\n                at, known):\n",
         "        if load_relaxed_i32(&at.availability[known & at.index_mask]) != availability_flag("
         "\n                at, known):\n",
-        "native"),
+        "native", "load_relaxed_i32"),
     Planted(
         "consumer release relaxed", "a producer may write while the reads still go on", BARRIER,
         "    store_release_i64(&core.entry.sequence.value, core.next)\n",
         "    store_relaxed_i64(&core.entry.sequence.value, core.next)\n",
-        "native"),
+        "native", "store_relaxed_i64"),
     Planted(
         "gate loaded relaxed", "a producer may write while the reads still go on", SEQUENCER,
         "            sequence = load_acquire_i64(&at.header.consumers[lowest_bit(rest)].sequence"
-        ".value)\n",
+        ".value)\n            lowest = sequence if sequence < lowest else lowest\n"
+        "            rest &= rest - 1\n        fence_seq_cst()",
         "            sequence = load_relaxed_i64(&at.header.consumers[lowest_bit(rest)].sequence"
-        ".value)\n",
+        ".value)\n            lowest = sequence if sequence < lowest else lowest\n"
+        "            rest &= rest - 1\n        pass",
         "native"),
     Planted(
         "dependency loaded relaxed", "the reads of the consumer in front are not over", BARRIER,
@@ -57,5 +59,5 @@ ORDER_MUTANTS = [
         ".value)\n",
         "        sequence = load_relaxed_i64(&core.at.header.consumers[lowest_bit(rest)].sequence"
         ".value)\n",
-        "native"),
+        "native", "load_relaxed_i64"),
 ]  # fmt: skip

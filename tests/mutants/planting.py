@@ -28,6 +28,7 @@ class Planted:
     old: str
     new: str
     caught_by: str
+    atomics: str = ""  # what the new text needs from atomics.pxd, beyond what the file has
 
     @property
     def tests(self) -> list[str]:
@@ -42,7 +43,11 @@ class Planted:
                 f"{self.name!r}: its text stands {count} times, not once, in {self.file}; bring "
                 "the table up to date"
             )
-        return text.replace(self.old, self.new)
+        text = text.replace(self.old, self.new)
+        if self.atomics:
+            first = "from headrace.ringbuffer.atomics cimport "
+            text = text.replace(first, f"{first}{self.atomics}\n{first}", 1)
+        return text
 
 
 def plant(bug: Planted, tree: Path) -> list[str]:
@@ -67,32 +72,53 @@ def plant(bug: Planted, tree: Path) -> list[str]:
 def users(tree: Path, file: str, text: str, old: str) -> list[str]:
     """The .pyx files that call a changed inline function, be it through others; else all."""
     sources = {
-        path.relative_to(tree).as_posix(): path.read_text()
+        PurePosixPath(path.relative_to(tree).as_posix()): path.read_text()
         for path in sorted(tree.glob("src/*/*.p[yx][xd]"))
-    }
-    functions = {
-        name: body
-        for source, content in sources.items()
-        if source.endswith(".pxd")
-        for name, _, body in tidy_rules.cython_functions(content)
-        if body.count("\n")
     }
     line = text[: text.index(old) + 1].count("\n") + 1
     changed = {
-        name
+        (tidy_rules.module_of(PurePosixPath(file)), name)
         for name, first, body in tidy_rules.cython_functions(text)
         if first <= line <= first + body.count("\n")
     }
-    everything = [name for name in sources if name.endswith(".pyx")]
+    compiled = [path for path in sources if path.suffix == ".pyx"]
     if not changed:
-        return everything
-    while more := {n for n, body in functions.items() if _mentions(body, changed)} - changed:
-        changed |= more
-    return [name for name in everything if _mentions(sources[name], changed)]
+        return [path.as_posix() for path in compiled]
+    seen = {path: _seen_from(path, content) for path, content in sources.items()}
+    functions = {
+        (tidy_rules.module_of(path), name): (path, _code(body))
+        for path, content in sources.items()
+        for name, _, body in tidy_rules.cython_functions(content)
+        if path.suffix == ".pxd"
+    }
+    more = changed
+    while more:
+        changed = changed | more
+        more = {
+            function for function, (path, body) in functions.items()
+            if function not in changed and _uses(body, seen[path], changed)
+        }  # fmt: skip
+    code = {path: _code(sources[path]) for path in compiled}
+    return [path.as_posix() for path in compiled if _uses(code[path], seen[path], changed)]
 
 
-def _mentions(text: str, names: set[str]) -> bool:
-    return re.search(rf"\b(?:{'|'.join(sorted(names))})\b", text) is not None
+def _code(text: str) -> str:
+    """Without comments and docstrings, which mention what they don't call."""
+    return re.sub(r'"""[\s\S]*?"""|#.*', "", text)
+
+
+def _seen_from(path: PurePosixPath, text: str) -> set[str]:
+    """What a file cimports, by full name; all of its own module, and of those of its classes."""
+    names = {name for _, name in tidy_rules.imports(path, text)}
+    classes = {name.rpartition(".")[0] for name in names if re.search(r"\.[A-Z]\w*$", name)}
+    return names | {f"{module}.*" for module in [*classes, tidy_rules.module_of(path)]}
+
+
+def _uses(text: str, seen: set[str], functions: set[tuple[str | None, str]]) -> bool:
+    return any(
+        seen & {f"{module}.{name}", f"{module}.*"} and re.search(rf"\b{name}\b", text)
+        for module, name in functions
+    )
 
 
 def missing_tests(bugs: list[Planted]) -> list[str]:

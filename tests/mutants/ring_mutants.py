@@ -12,7 +12,7 @@ CLAIMS = "unit/test_ring_claims.py::test_"
 BATCHES = "unit/test_ring_batches.py::test_"
 CONSUMERS = "unit/test_ring_consumers.py::test_"
 END = "unit/test_ring_end.py::test_"
-DEATHS = "crash/test_ring_deaths.py::test_"
+CORNERS = "unit/test_ring_corners.py::test_"
 STRESS = "torture/test_stress.py::test_"
 
 SEQUENCER, BARRIER, PARKING = (RING + name for name in (
@@ -64,12 +64,7 @@ RING_MUTANTS = [
         "wrap mask", "two sequences of one lap share a slot", SEQUENCER,
         "return at.slots + (sequence & at.index_mask) * at.item_bytes",
         "return at.slots + (sequence & (at.index_mask >> 1)) * at.item_bytes",
-        BATCHES + "wrap_is_contiguous_from_every_offset"),
-    Planted(
-        "no wrap", "slots are counted on for ever", SEQUENCER,
-        "return at.slots + (sequence & at.index_mask) * at.item_bytes",
-        "return at.slots + (sequence & (2 * at.index_mask + 1)) * at.item_bytes",
-        BATCHES + "wrap_is_contiguous_from_every_offset"),
+        CORNERS + "slots_of_a_full_ring_are_all_different"),
     # -- publishing ------------------------------------------------------------------------------
     Planted(
         "publish before write", "claiming already moves the cursor", SEQUENCER,
@@ -100,7 +95,7 @@ RING_MUTANTS = [
     Planted(
         "availability without lap", "the flag of the lap before stands for this one", SEQUENCER,
         "return <int32_t>(((<uint64_t>sequence >> at.lap_shift) + 1) * 2)", "return 2",
-        BATCHES + "every_offset_of_the_mapping " + BATCHES + "wrap_is_contiguous_from_every_offset"),
+        BATCHES + "wrap_is_contiguous_from_every_offset"),
     Planted(
         "availability off by one lap", "a slot of the lap before is taken for published", BARRIER,
         "        if load_acquire_i32(&at.availability[known & at.index_mask]) != "
@@ -130,7 +125,7 @@ RING_MUTANTS = [
         "    core.batch_end += end\n    core.polled = end\n",
         "    core.batch_end += end\n    core.polled = end\n"
         "    store_release_i64(&core.entry.sequence.value, core.batch_end)\n",
-        BATCHES + "partial_release"),
+        BATCHES + "limit_bounds_a_batch_and_batches_add_up"),
     Planted(
         "limit ignored", "a batch is longer than was asked for", BARRIER,
         "    if end > limit:\n        end = limit\n", "",
@@ -159,7 +154,7 @@ RING_MUTANTS = [
         "        if core.at.availability != NULL and "
         "load_acquire_u64(&core.at.header.tombstones) != 0:\n            if end",
         "        if False:\n            if end",
-        CONSUMERS + "dependents_pass_over_tombstones"),
+        CORNERS + "dependents_pass_over_tombstones"),
     Planted(
         "skipped but not released", "skipped tombstones go on gating the producers", BARRIER,
         "        publish_release(core)\n\n\ncdef inline int64_t poll_batch",
@@ -170,7 +165,7 @@ RING_MUTANTS = [
         BARRIER,
         "    if after != 0:\n        end = dependencies_end(core, after)\n    while",
         "    while",
-        CONSUMERS + "dependents_pass_over_tombstones"),
+        CORNERS + "dependents_pass_over_tombstones"),
     Planted(
         "tombstones not counted", "consumers never learn that there are some", SEQUENCER,
         "    fetch_add_seq_cst_u64(&core.at.header.tombstones, "
@@ -224,11 +219,11 @@ RING_MUTANTS = [
         "dependents not woken", "who comes after a consumer sleeps on when that one releases",
         BARRIER,
         "        bits |= HR_DATA_PARKED\n", "        pass\n",
-        END + "every_release_wakes_those_behind"),
+        CORNERS + "every_release_wakes_those_behind"),
     Planted(
         "bit left set", "every publication from now on pays for a wake-up", PARKING,
         "    fetch_and_seq_cst_u32(&parking.flags, ~parked)\n", "",
-        STRESS + "woken_only_after_the_store"),
+        CORNERS + "one_wake_up_for_one_sleeper"),
     Planted(
         "word not bumped", "who is about to sleep does not notice the wake-up", PARKING,
         "        fetch_add_seq_cst_u32(&parking.data_word, 1)\n", "",

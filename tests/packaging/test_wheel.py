@@ -6,9 +6,10 @@ import sys
 import sysconfig
 import tarfile
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
+import test_tidy
 from packages import ROOT, Installed, lend_dependencies, make_environment, run
 
 pytestmark = [
@@ -34,8 +35,12 @@ def in_source(suffix: str) -> set[str]:
 def test_sdist_contents(installed: Installed) -> None:
     with tarfile.open(installed.sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"LICENSE", "Makefile", "python/headrace/py.typed", "tests/test_tidy.py"} <= names
-    assert not [name for name in names if name.endswith((".so", ".pyc")) or "build/" in name]
+    tracked = {path.as_posix() for path in test_tidy.tracked_files()}
+    assert {"LICENSE", "Makefile", ".ci/interpreters", "examples/data/flights.npz"} <= tracked
+    assert sorted(tracked - names) == []
+    made = {name for name in names - tracked if "egg-info" not in name}
+    folders = {parent.as_posix() for name in tracked for parent in PurePosixPath(name).parents}
+    assert made - folders == {"PKG-INFO", "setup.cfg", ""}
 
 
 def test_wheel_contents(installed: Installed) -> None:

@@ -155,7 +155,7 @@ def deaths(victims: int, events: int) -> bool:
 
         results = run_threads(
             [lambda c=c: stress_loops.consume(c, 2 + victims, total) for c in consumers]
-            + [lambda n=n, w=w: stress_loops.produce(w, n, events, 2) for n, w in enumerate(writers)]
+            + [lambda n=n: stress_loops.produce(writers[n], n, events, 2) for n in range(2)]
             + [bury]
         )
         for process in processes:
@@ -256,8 +256,9 @@ def main() -> int:
     if options.bug:
         plant(options.bug)
         return 0
-    good = [all(list(PARTS[part](options.events))) for part in options.part or PARTS]
-    return 0 if all(good) else 1
+    # Up to the first that is bad: what follows could take its time to give up as well.
+    good = all(result for part in options.part or PARTS for result in PARTS[part](options.events))
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ cdef extern from "<sched.h>" nogil:
     int sched_yield()
 
 # Loops give up after so many empty looks in a row; nothing here may hang.
-cdef int64_t LOOKS_MAX = 20_000_000
+cdef int64_t LOOKS_MAX = 5_000_000
 cdef int64_t LOOKS_TO_YIELD = 1000      # while the other side is expected within a microsecond
 
 

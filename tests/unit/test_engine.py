@@ -298,7 +298,7 @@ def test_fork_gets_a_clear_error() -> None:
     print(engine.state)
     """
     )
-    assert "child: this producer was made before a fork" in said
+    assert "child: this engine was made before a fork" in said
     assert said.splitlines()[-1] == "90"
 
 

@@ -18,6 +18,19 @@ pytestmark = pytest.mark.timeout(30)
 Names = Callable[[], str]
 
 
+@pytest.mark.parametrize("producers", ["single", "multi"])
+def test_slots_of_a_full_ring_are_all_different(producers: str) -> None:
+    """256 events of 16 bytes fill a page, so that no slot is to spare."""
+    ring = hr.Ring.create(TICK, 256, producers=producers)
+    producer, consumer = ring.producer(), ring.consumer("c")
+    for lap in range(3):
+        first = 256 * lap
+        for begin in range(first, first + 256, 32):
+            producer.publish(ticks(32, begin), timeout=0)
+        assert ids(consumer.poll()) == list(range(first, first + 256))
+        consumer.release()
+
+
 def test_dependents_pass_over_tombstones() -> None:
     """They see events alone, and never get ahead of those in front."""
     ring = hr.Ring.create(TICK, 8, producers="multi")

@@ -67,6 +67,8 @@ def output_record(value: Any, dtype: Dtype) -> Array:
     """One output, a tuple in the order of the fields or a scalar, as an array of length 1."""
     record = np.zeros(1, dtype)
     names = dtype.names or ("value",)
+    if isinstance(value, np.void) and value.dtype.names not in (None, names):
+        raise OutputError(f"the output {value!r} has other fields than {', '.join(names)}")
     values = value.item() if isinstance(value, np.void) else value
     if not isinstance(values, tuple):
         values = (values,)

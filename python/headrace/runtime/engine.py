@@ -7,34 +7,34 @@ consume by name, and which `outputs()` reads.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from headrace.compose import Pipeline
-from headrace.errors import EngineStopped, OutputsUnread, StepError, UsageError, WaitTimeout
+from headrace.errors import (
+    EngineStopped,
+    ForkedHandle,
+    HeadraceError,
+    OutputsUnread,
+    StepError,
+    UsageError,
+    WaitTimeout,
+)
 from headrace.events import as_events, record_dtype
 from headrace.machine import Machine
-from headrace.ringbuffer import Producer, Ring, WaitStrategy
+from headrace.ringbuffer import Ring, WaitStrategy
 from headrace.runtime.backlog import Backlog
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline, Hold
+from headrace.runtime.failures import DeadLetter, Failures
+from headrace.runtime.outlet import Outlet, evict_the_dead, who_is_waited_for
 from headrace.runtime.progress import LOOK_SECONDS, Progress
 from headrace.runtime.stage import Hooks, Records, Stage
-
-
-@dataclass(frozen=True)
-class DeadLetter:
-    """An event whose step failed, and that was passed over."""
-
-    sequence: int  # in the ring of the stage that failed
-    machine: str
-    event: Records  # one event, of the machine's dtype
-    error: StepError  # its __cause__ is the step's own exception, with its traceback
 
 
 class Engine:
@@ -74,16 +74,16 @@ class Engine:
                 "step function with @headrace.machine(event=..., ...)"
             )
         self.machine = machine
-        self._dead_letters_max = dead_letters_max if on_error == "dead_letter" else 0
-        self._dead_letters: list[DeadLetter] = []
-        self._failure: BaseException | None = None
+        self._failures = Failures(dead_letters_max if on_error == "dead_letter" else 0)
+        self._pid = os.getpid()
         self._calls = Calls()
         self._publishing = threading.RLock()
         self._progress = Progress()
-        self._closed = False
+        self._closed = False  # nothing more is taken
+        self._finished = False  # all is stepped over, and the rings are gone
         self._stages: list[Stage] = []
         self._rings: list[Ring] = []
-        self._producers: dict[Stage, Producer] = {}
+        self._outlets: dict[Stage, Outlet] = {}
         self._backlog: Backlog | None = None
         try:
             self._build(machine, capacity, step, wait, name, keep_outputs)
@@ -118,9 +118,9 @@ class Engine:
                 record_dtype(each.output), capacity, name and f"{name}.{suffix}", timestamps=False
             )
             stage.output_ring = ring
-            self._producers[stage] = ring.producer()
             if last and keep_outputs:
                 self._backlog = Backlog(ring, keep_outputs)
+            self._outlets[stage] = Outlet(ring, self._backlog)
 
     def _ring(
         self, dtype: np.dtype[Any], capacity: int, name: str | None, *, timestamps: bool
@@ -136,35 +136,26 @@ class Engine:
         if call is not None:
             call.error = error
             return True
-        if len(self._dead_letters) < self._dead_letters_max:
-            self._dead_letters.append(
-                DeadLetter(error.sequence, stage.machine.name, event, error)
-            )
+        if self._failures.put_aside(error, event):
             return True
-        self._failure = error
+        self._failures.halt(error)
         return False
 
     def _on_crash(self, stage: Stage, error: BaseException) -> None:
-        self._failure = error
+        self._failures.halt(error)
 
     def _emit(self, stage: Stage, records: Records) -> None:
-        producer = self._producers[stage]
         if self._calls and stage is self._stages[-1]:
             self._calls.collect(records)
-        while len(records):
-            records = records[producer.try_publish(records) :]
-            if not len(records):
-                return
-            if stage is self._stages[-1] and self._backlog is not None and self._backlog.pump():
-                continue
-            try:
-                # Not the whole rest: half a ring, so that it starts to move as soon as it can.
-                piece = records[: max(1, self._rings[-1].capacity // 2)]
-                producer.publish(piece, timeout=LOOK_SECONDS)
-                records = records[len(piece) :]
-            except WaitTimeout:
-                if self._failure is not None:
-                    return  # a later stage has halted, and reads no more
+        self._outlets[stage].emit(records, lambda: self._reader_is_gone(stage))
+
+    def _reader_is_gone(self, stage: Stage) -> bool:
+        behind = self._stages[self._stages.index(stage) + 1 :]
+        if behind:
+            return behind[0].stopped
+        if self._closed and stage.output_ring is not None:
+            evict_the_dead(stage.output_ring)
+        return False
 
     # What users call.
 
@@ -175,8 +166,8 @@ class Engine:
         at most (WaitTimeout, whose `.published` counts those that went in). Raises DtypeError,
         EngineStopped, OutputsUnread, and the StepError that has halted the engine.
         """
-        array = self._as_events(events)
         deadline = Deadline(timeout)
+        array = self._as_events(events)
         first = -1
         done = 0
         with self._hold(deadline):
@@ -190,9 +181,12 @@ class Engine:
                     if moved and first < 0:
                         first = self._producer.sequence - moved
                     done += moved
-                    self._explain_standstill()
-                    if deadline.over():
-                        error.published = done  # type: ignore[attr-defined]
+                    try:
+                        self._explain_standstill()
+                        if deadline.over():
+                            raise
+                    except HeadraceError as told:
+                        told.published = done  # type: ignore[attr-defined]
                         raise
 
     def call(self, event: Any, timeout: float | None = None) -> Records:
@@ -203,10 +197,10 @@ class Engine:
         before the event. Raises StepError, WaitTimeout (the event stays published), DtypeError,
         EngineStopped.
         """
+        deadline = Deadline(timeout)
         array = self._as_events(event)
         if len(array) != 1:
             raise UsageError(f"call takes one event, not {len(array)}; publish takes many")
-        deadline = Deadline(timeout)
         with self._hold(deadline):
             sequence = self._producer.sequence
             call = self._calls.open(sequence)
@@ -234,9 +228,11 @@ class Engine:
         Raises WaitTimeout, OutputsUnread, EngineStopped, and the StepError that has halted it.
         """
         deadline = Deadline(timeout)
+        self._check_process()
         if not self._wait_through(self._producer.sequence, deadline):
             at = [f"{stage.machine.name} at {stage.done:,}" for stage in self._stages]
-            raise WaitTimeout(f"not drained within {timeout:g} s: {', '.join(at)}")
+            told = who_is_waited_for(self.output_ring)
+            raise WaitTimeout(f"not drained within {timeout:g} s: {', '.join(at)}{told}")
 
     def outputs(self, follow: bool = False) -> Iterator[Records]:
         """Unread outputs, in order, as arrays of output records; each is yielded once.
@@ -246,6 +242,7 @@ class Engine:
         here has outputs or `keep_outputs` is 0, and the StepError that has halted the engine,
         once the outputs before it are yielded.
         """
+        self._check_process()
         if self._backlog is None:
             raise UsageError(
                 "there are no outputs to read: the last machine has no output dtype, or the "
@@ -260,8 +257,7 @@ class Engine:
             if records is not None:
                 yield records
             elif over:
-                if self._failure is not None:
-                    raise self._failure
+                self._failures.check()
                 return
             else:
                 self._wait_for_outputs(self._rings[-1].cursor)
@@ -269,6 +265,7 @@ class Engine:
     @property
     def state(self) -> Any:
         """A copy of the machine's state between two batches (a pipeline: a tuple of states)."""
+        self._check_process()
         states = tuple(stage.state() for stage in self._stages)
         return states if isinstance(self.machine, Pipeline) else states[0]
 
@@ -280,7 +277,7 @@ class Engine:
     @property
     def dead_letters(self) -> tuple[DeadLetter, ...]:
         """Events that were passed over because their step failed, oldest first."""
-        return tuple(self._dead_letters)
+        return self._failures.dead_letters
 
     @property
     def input_ring(self) -> Ring:
@@ -295,11 +292,12 @@ class Engine:
     def close(self, timeout: float | None = None) -> None:
         """Let the stages finish what was published, then stop them. Twice is allowed.
 
-        Unread outputs stay readable by `outputs()`. Raises WaitTimeout if a stage does
-        not end in time, and the StepError that has halted the engine.
+        Unread outputs stay readable by `outputs()`. Raises WaitTimeout if a stage does not end in
+        time (closing again goes on with it), and the StepError that has halted the engine.
         """
         deadline = Deadline(timeout)
-        if not self._closed:
+        self._check_process()
+        if not self._finished:
             with self._hold(deadline):
                 self._closed = True
                 if self._backlog is not None:
@@ -314,8 +312,8 @@ class Engine:
                 self._backlog.finish()
             for ring in self._rings:
                 ring.close()
-        if self._failure is not None:
-            raise self._failure
+            self._finished = True
+        self._failures.check()
 
     def __enter__(self) -> Engine:
         return self
@@ -336,14 +334,21 @@ class Engine:
 
     # Waiting.
 
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise ForkedHandle(
+                "this engine was made before a fork, and its threads are the parent's; in the "
+                "child, make another one"
+            )
+
     def _as_events(self, events: Any) -> Records:
+        self._check_process()
         if self._closed:
             raise EngineStopped("this engine is closed")
         return as_events(self._stages[0].machine.event, events)
 
     def _check_running(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+        self._failures.check()
         if self._closed:
             raise EngineStopped("this engine is closed")
 
@@ -366,8 +371,7 @@ class Engine:
 
     def _wait_through(self, end: int, deadline: Deadline) -> bool:
         while not self._through(end):
-            if self._failure is not None:
-                raise self._failure
+            self._failures.check()
             if any(stage.stopped for stage in self._stages):
                 raise EngineStopped("the engine was closed meanwhile")
             self._explain_standstill()

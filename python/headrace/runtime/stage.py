@@ -117,6 +117,7 @@ class Stage:
         self.done = self.source.consumer.sequence  # all below is stepped, and its outputs are out
         self.lock = threading.Lock()  # held while the state moves
         self.stopped = False
+        self._ended = threading.Event()
         self.output_ring: Ring | None = None
         self._hooks = hooks
         self._batch_size_max = max(1, ring.capacity // RING_PARTS)
@@ -128,9 +129,14 @@ class Stage:
         self._thread.start()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for the thread's end; whether it came."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        """Wait for the thread's end; whether it came.
+
+        Not by `Thread.join`, which takes a thread for ended when an interrupt ends the waiting.
+        """
+        if not self._ended.wait(timeout):
+            return False
+        self._thread.join()
+        return True
 
     def state(self) -> Any:
         """A copy of the state between two batches."""
@@ -150,6 +156,7 @@ class Stage:
             if self.output_ring is not None:
                 self.output_ring.end()
             self._hooks.moved()
+            self._ended.set()
 
     def _step_over(self, batch: Batch) -> bool:
         """Step over one batch, failures and all; False: the engine is to halt."""

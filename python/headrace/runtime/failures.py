@@ -1,0 +1,68 @@
+"""What became of steps that raised: dead letters, and the failure that has halted an engine."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from headrace.errors import StepError
+
+Records = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """An event whose step failed, and that was passed over."""
+
+    sequence: int  # in the ring of the stage that failed
+    machine: str
+    event: Records  # one event, of the machine's dtype
+    error: StepError  # its __cause__ is the step's own exception, with its traceback
+
+
+class Failures:
+    """Kept by the stages' threads, read by everybody's."""
+
+    def __init__(self, dead_letters_max: int) -> None:
+        self.halted_by: BaseException | None = None
+        self._traceback: TracebackType | None = None
+        self._letters: list[DeadLetter] = []
+        self._letters_max = dead_letters_max
+
+    @property
+    def dead_letters(self) -> tuple[DeadLetter, ...]:
+        return tuple(self._letters)
+
+    def put_aside(self, error: StepError, event: Records) -> bool:
+        """Keep the event as a dead letter, if there is room for one more; whether there was."""
+        if len(self._letters) >= self._letters_max:
+            return False
+        _forget_locals(error)
+        self._letters.append(DeadLetter(error.sequence, error.machine, event, error))
+        return True
+
+    def halt(self, error: BaseException) -> None:
+        """The engine stands still because of this."""
+        self._traceback = error.__traceback__
+        self.halted_by = error
+
+    def check(self) -> None:
+        """Raise what has halted the engine; each time as if it were the first."""
+        if self.halted_by is not None:
+            raise self.halted_by.with_traceback(self._traceback)
+
+
+def _forget_locals(error: BaseException) -> None:
+    """Keep where it happened, and not the variables there: each would keep a state alive."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            waiting += [one.__cause__, one.__context__]
