@@ -48,6 +48,10 @@ def _record_dtype(output):
     })
 
 
+class _FormsPart(MachineError):
+    """Two forms of a machine's step were found to mean different things."""
+
+
 @cython.final
 cdef class Stepper:
     """Runs `machine` by its "python", "batch" or "native" step; None takes the fastest it has."""
@@ -284,11 +288,11 @@ cdef class Stepper:
                 failed = self.steps.done
             self._refold(batch, failed)
             self._compare_outputs(error)
+        except _FormsPart:
+            self._back_to_checkpoint(batch)
+            raise
         except BaseException as again:
-            self.steps.state = copy_state(self.checkpoint)
-            self.sequence = (
-                self.log.runs[0].first_sequence if self.log.count else batch.first_sequence)
-            self.log.clear()
+            self._back_to_checkpoint(batch)
             raise MachineError(
                 f"machine {self.machine.name!r} ({self.machine.source}) is not deterministic: "
                 "folding the same inputs again, after a step had failed, went another way "
@@ -311,6 +315,13 @@ cdef class Stepper:
             sequence=self.sequence, event=event, machine=self.machine.name,
             partial=None if self.outputs is None else self.outputs.taken()) from error
 
+    cdef int _back_to_checkpoint(self, const Batch *batch) except -1:
+        self.steps.state = copy_state(self.checkpoint)
+        self.sequence = (
+            self.log.runs[0].first_sequence if self.log.count else batch.first_sequence)
+        self.log.clear()
+        return 0
+
     cdef object _find_failing(self, const Batch *batch, int64_t begin, error):
         """Which event of a failed chunk it is: the one where the step per event fails.
 
@@ -322,8 +333,9 @@ cdef class Stepper:
             self.steps.fold(batch, begin, batch.count, self.outputs)
         except BaseException as found:
             return found
-        raise MachineError(
-            f"step_batch raised {error!r}, and the step per event goes through") from error
+        raise _FormsPart(
+            f"machine {self.machine.name!r} ({self.machine.source}): step_batch raised {error!r}, "
+            "and the step per event goes through: they do not mean the same") from error
 
     cdef int _refold(self, const Batch *batch, int64_t count) except -1:
         """From the checkpoint over the log, then over the first `count` events of the batch.

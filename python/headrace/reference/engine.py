@@ -20,6 +20,7 @@ from headrace.errors import OutputError, StepError, UsageError
 from headrace.events import HEADER_FIELDS, as_events, payload, record_dtype
 from headrace.machine import Machine
 from headrace.reference.steps import Array, apply_step, event_values, output_record
+from headrace.state import state_digest
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,12 @@ class ReferenceEngine:
         """A copy of the state; of a pipeline, the tuple of its machines' states."""
         states = tuple(copy.deepcopy(stage.state) for stage in self._stages)
         return states if isinstance(self.machine, Pipeline) else states[0]
+
+    @property
+    def digest(self) -> str:
+        """The digest of the state; raises MachineError where it holds what no state may hold."""
+        states = tuple(stage.state for stage in self._stages)
+        return state_digest(states if isinstance(self.machine, Pipeline) else states[0])
 
     @property
     def sequence(self) -> int:
