@@ -68,7 +68,7 @@ class Other:
         ("\ud800", "\ud800"),
         (1 << 200, 1 << 200),
     ],
-    ids=lambda value: f"{value!r:.24}",
+    ids=lambda value: type(value).__name__,
 )
 def test_equal_states(one: Any, other: Any) -> None:
     assert equal(one, other)
@@ -98,7 +98,7 @@ def test_equal_states(one: Any, other: Any) -> None:
         (1, 1 << 64),
         (-1, 255),
     ],
-    ids=lambda value: f"{value!r:.24}",
+    ids=lambda value: type(value).__name__,
 )
 def test_different_states(one: Any, other: Any) -> None:
     assert not equal(one, other)
