@@ -76,7 +76,7 @@ ENGINE_MUTANTS = [
         "checkpoint shares state", "steps that work in place change the checkpoint too",
         STEPPER_PYX,
         "        if not self._copied_in_place():\n"
-        "            self.checkpoint = copy_state(self.steps.state)\n",
+        "            self.checkpoint = self._copied(self.steps.state)\n",
         "        if not self._copied_in_place():\n            self.checkpoint = self.steps.state\n",
         STEPPER + "failing_step_leaves_state_and_can_be_skipped"),
     Planted(
@@ -107,7 +107,7 @@ ENGINE_MUTANTS = [
         CORNERS + "folded_again_with_the_same_sequences"),
     Planted(
         "state handed out", "who looks at the state can change it", STEPPER_PYX,
-        "        return copy_state(self.steps.state)\n", "        return self.steps.state\n",
+        "        return self._copied(self.steps.state)\n", "        return self.steps.state\n",
         "unit/test_engine.py::test_state_is_a_copy"),
     Planted(
         "found failing event not believed", "a failed chunk is skipped as a whole", STEPPER_PYX,

@@ -56,6 +56,8 @@ def _assign(name: str, into: Array, records: Array) -> None:
         return
     try:
         into[...] = records
+    except OverflowError:  # NumPy 2.5 and newer, of times; those before it wrapped round
+        raise ValueError(_out_of_range(name, into.dtype)) from None
     except (ValueError, UnicodeError) as error:
         raise ValueError(f"field {name!r}: {error}") from None
     if into.dtype.kind in "Mm":
@@ -119,4 +121,8 @@ def _check_times(name: str, before: Array, after: Array) -> None:
     """NumPy calls a cast of times to a finer unit safe, and wraps round where it is not."""
     back = after.astype(before.dtype)
     if not ((back == before) | np.isnat(before)).all():
-        raise ValueError(f"field {name!r}: a time is out of the range of {after.dtype}")
+        raise ValueError(_out_of_range(name, after.dtype))
+
+
+def _out_of_range(name: str, dtype: Dtype) -> str:
+    return f"field {name!r}: a time is out of the range of {dtype}"
