@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from headrace.engine.exact import store_exactly as store_exactly  # for the reference, too
 from headrace.errors import DtypeError, MachineError
 from headrace.ringbuffer.formats import check_dtype
 
@@ -132,17 +133,9 @@ def _fill_from_mapping(array: Array, dtype: Dtype, value: Mapping[Any, Any]) -> 
 
 
 def _fill(array: Array, name: str | None, value: Any) -> None:
-    """Set one field, refusing what NumPy would wrap or cut off."""
-    target = array if name is None else array[name]
-    what = "the event" if name is None else f"field {name!r}"
+    """Set one field, refusing what NumPy would wrap, cut off or read into it."""
     try:
-        target[0] = value
-    except (TypeError, ValueError, OverflowError) as error:
+        store_exactly(array[0, ...] if name is None else array[name][0, ...], value)
+    except ValueError as error:
+        what = "the event" if name is None else f"field {name!r}"
         raise DtypeError(f"{what} cannot be {value!r}: {error}") from None
-    kind = target.dtype.kind
-    if kind in "SU" and isinstance(value, (str, bytes)):
-        length = target.dtype.itemsize // (4 if kind == "U" else 1)
-        if len(value) > length:
-            raise DtypeError(f"{what} holds {length} characters, and {value!r} has {len(value)}")
-    elif kind in "iu" and isinstance(value, float) and value != int(target[0]):
-        raise DtypeError(f"{what} is an integer, and cannot be {value!r}")

@@ -56,7 +56,7 @@ def _address(function: Any, what: str) -> int:
             f"{what} is {function!r}; a native step is an address, a ctypes function, a Numba "
             "cfunc or a PyCapsule (a Python function is a step as it is)"
         )
-    if address <= 0:
+    if not 0 < address < 1 << (8 * ctypes.sizeof(ctypes.c_void_p)):
         raise MachineError(f"{what} has the address {address}, which cannot be a function")
     return address
 

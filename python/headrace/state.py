@@ -27,8 +27,11 @@ def state_digest(state: Any) -> str:
     Raises MachineError, naming the place, for a value that no state may hold.
     """
     digest = hashlib.blake2b(digest_size=16)
-    for part in _encode(state, "state"):
-        digest.update(part)
+    try:
+        for part in _encode(state, "state"):
+            digest.update(part)
+    except RecursionError:
+        raise MachineError("state is nested too deeply, or holds itself") from None
     return digest.hexdigest()
 
 
@@ -36,6 +39,7 @@ def _encode(value: Any, path: str) -> Iterator[bytes]:
     if value is None or value is True or value is False:
         yield {None: b"N", True: b"T", False: b"F"}[value]
     elif isinstance(value, np.generic):
+        yield b"g"
         yield from _encode(np.asarray(value), path)
     elif isinstance(value, int):
         yield _sized(b"i", str(int(value)).encode())
@@ -46,7 +50,7 @@ def _encode(value: Any, path: str) -> Iterator[bytes]:
     elif isinstance(value, str):
         yield _sized(b"s", value.encode("utf-8", "surrogatepass"))
     elif isinstance(value, (bytes, bytearray)):
-        yield _sized(b"b", bytes(value))
+        yield _sized(b"b" if isinstance(value, bytes) else b"y", bytes(value))
     elif isinstance(value, np.ndarray):
         yield from _encode_array(value, path)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -62,7 +66,19 @@ def _encode_array(value: np.ndarray[Any, Any], path: str) -> Iterator[bytes]:
         raise MachineError(f"{path} is an array of Python objects; states hold fixed-size arrays")
     yield _sized(b"a", f"{value.dtype.descr if value.dtype.names else value.dtype.str}".encode())
     yield _sized(b"h", str(value.shape).encode())
-    yield np.ascontiguousarray(value).tobytes()
+    yield _canonical(value)
+
+
+def _canonical(value: np.ndarray[Any, Any]) -> bytes:
+    """The elements in C order; without padding, whose bytes mean nothing, and with one NaN only."""
+    if value.dtype.names is not None:
+        return b"".join(_canonical(value[name]) for name in value.dtype.names)
+    if value.dtype.kind in "fc" and (value != value).any():
+        parts = np.array(value, value.dtype.newbyteorder("="), order="C", ndmin=1)
+        parts = parts.view(parts.real.dtype)
+        parts[parts != parts] = np.nan
+        return parts.astype(value.real.dtype).tobytes()
+    return value.tobytes()
 
 
 def _encode_container(value: Any, path: str) -> Iterator[bytes]:
@@ -77,7 +93,7 @@ def _encode_container(value: Any, path: str) -> Iterator[bytes]:
             yield encoded
             yield from _encode(value[key], f"{path}[{key!r}]")
     elif isinstance(value, (set, frozenset)):
-        yield _count(b"e", value)
+        yield _count(b"e" if isinstance(value, set) else b"z", value)
         yield from sorted(b"".join(_encode(one, f"{path} member")) for one in value)
     else:
         raise MachineError(
@@ -122,8 +138,7 @@ def difference(left: Any, right: Any, path: str = "state") -> str | None:
             return f"{path}: lengths {len(left)} and {len(right)}"
         pairs = [(f"{path}[{i}]", a, b) for i, (a, b) in enumerate(zip(left, right, strict=True))]
     else:
-        same = left == right or (left != left and right != right)
-        return None if same else f"{path}: {left!r} and {right!r}"
+        return None if _same(left, right) else f"{path}: {left!r} and {right!r}"
     for where, one, other in pairs:
         found = difference(one, other, where)
         if found is not None:
@@ -131,24 +146,33 @@ def difference(left: Any, right: Any, path: str = "state") -> str | None:
     return None
 
 
+def _same(left: Any, right: Any) -> bool:
+    """Whether two values that are no containers are one state, to the bit: 0.0 is not -0.0."""
+    try:
+        return list(_encode(left, "")) == list(_encode(right, ""))
+    except MachineError:  # no state may hold them; somebody asks all the same
+        return bool(left == right)
+
+
 def _array_difference(
     left: np.ndarray[Any, Any], right: np.ndarray[Any, Any], path: str
 ) -> str | None:
     if left.dtype != right.dtype or left.shape != right.shape:
         return f"{path}: {left.dtype}{left.shape} and {right.dtype}{right.shape}"
-    if left.tobytes() == right.tobytes():
+    if left.dtype.hasobject:
+        return None if np.array_equal(left, right) else f"{path}: {left!r} and {right!r}"
+    if _canonical(left) == _canonical(right):
         return None
     if left.dtype.names is not None:
         for name in left.dtype.names:
             found = _array_difference(left[name], right[name], f"{path}[{name!r}]")
             if found is not None:
                 return found
-        return None  # only padding differs
-    flat, other = np.atleast_1d(left).ravel(), np.atleast_1d(right).ravel()
-    unequal = (flat != other) & ~((flat != flat) & (other != other))
-    if not unequal.any():
-        return None
-    index = int(unequal.argmax())
+    size = len(_canonical(left)) // left.size
+    ours, theirs = (
+        np.frombuffer(_canonical(array), np.uint8).reshape(-1, size) for array in (left, right)
+    )
+    index = int((ours != theirs).any(1).argmax())
     place = np.unravel_index(index, left.shape) if left.shape else ()
     where = "".join(f"[{int(i)}]" for i in place)
-    return f"{path}{where}: {flat[index]!r} and {other[index]!r}"
+    return f"{path}{where}: {left[place]!r} and {right[place]!r}"

@@ -11,12 +11,12 @@ from libc.math cimport isinf
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-import operator
 import sys
 
 import numpy as np
 
 from headrace.engine.errors import OutputError
+from headrace.engine.exact import store_exactly
 
 cnp.import_array()
 
@@ -133,37 +133,13 @@ cdef class FieldTable:
     cdef int store_slow(self, const Field *field, char *record, object value) except -1:
         cdef cnp.ndarray one
         dtype = self.dtypes[field.index]
-        self._check(field.index, value)
+        one = np.zeros((), dtype) if dtype.subdtype is None else np.zeros(dtype.shape, dtype.base)
         try:
-            one = np.zeros((), dtype) if dtype.subdtype is None else np.zeros(
-                dtype.shape, dtype.base)
-            with np.errstate(over="raise"):
-                one[...] = value
-        except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+            store_exactly(one, value)
+        except ValueError as error:
             self.refuse(field, value, str(error))
         memcpy(record + field.offset, cnp.PyArray_DATA(one), field.size)
         return 0
-
-    def _check(self, int index, value):
-        """Refuse what NumPy would cut off or bend without a word."""
-        dtype = self.dtypes[index]
-        if dtype.kind in "SU":
-            if not isinstance(value, bytes if dtype.kind == "S" else str):
-                self.refuse(&self.fields[index], value, f"a {type(value).__name__}")
-            if len(value) > dtype.itemsize // (4 if dtype.kind == "U" else 1):
-                self.refuse(&self.fields[index], value, "too long")
-        elif dtype.kind in "iu":
-            try:
-                number = operator.index(bool(value) if isinstance(value, np.bool_) else value)
-            except TypeError:
-                self.refuse(&self.fields[index], value, "not an integer")
-            if not np.iinfo(dtype).min <= number <= np.iinfo(dtype).max:
-                self.refuse(&self.fields[index], value, "out of range")
-        elif dtype.subdtype is not None and dtype.base.kind in "iu":
-            if np.asarray(value).dtype.kind not in "iub":
-                self.refuse(&self.fields[index], value, "not all integers")
-        elif dtype.kind in "fb" and isinstance(value, (str, bytes, type(None))):
-            self.refuse(&self.fields[index], value, f"a {type(value).__name__}")
 
     cdef int store_record(self, char *record, object value) except -1:
         """Write one output, a tuple in the order of the fields, or a scalar for a single field."""

@@ -103,6 +103,10 @@ cdef class Stepper:
                 raise MachineError(
                     f"machine {machine.name!r} has a native step, so initial() must give a NumPy "
                     f"array of fixed layout, not {type(state).__name__}")
+            if not (state.flags.c_contiguous and state.flags.writeable):
+                raise MachineError(
+                    f"machine {machine.name!r} has a native step, so initial() must give a "
+                    "writable, C-contiguous array: np.ascontiguousarray(...).copy()")
             self.native = NativeSteps(machine)
         self._take_checkpoint()
 

@@ -2,40 +2,127 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import re
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from mutants.engine_mutants import ENGINE_MUTANTS
+from mutants.handle_mutants import HANDLE_MUTANTS
+from mutants.model_mutants import MUTANTS
+from mutants.order_mutants import ORDER_MUTANTS
+from mutants.ring_mutants import RING_MUTANTS
+from typer.main import get_command
+
+import headrace as hr
+from headrace.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
+# A block that begins with a file's name in a comment is that file.
+NAMED = re.compile(r"(?:# |/\* )(\w+\.(?:py|pyx|c))\b")
+RING_NAME = re.compile(r"\bname=\"([\w-]+)\"")
+# What stands in a comment behind a print is what it prints.
+PRINTED = re.compile(r"^ *print\(.*\) +# (.*)$", re.M)
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 TARGET = re.compile(r"\bmake ([a-z-]+)\b")
+SECONDS_MAX = 60
+# Elsewhere checked: the targets below, and installing by tests/packaging.
+NOT_RUN = re.compile(r"(?:make|pip install|source) ")
 
 
 def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
-def test_code_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """All blocks of a page, one after the other, in one namespace."""
+def blocks_of(page: Path) -> list[tuple[str, str]]:
+    """Kind and text of each code block, with names of rings that no other test has."""
+    text = page.read_text()
+    found: list[tuple[str, str]] = BLOCK.findall(text)
+    for name in set(RING_NAME.findall("".join(code for _, code in found))):
+        own = f"test-{os.getpid()}-{name}"
+        found = [(kind, re.sub(rf'"{name}(\.\w+)?"', rf'"{own}\1"', code)) for kind, code in found]
+    return found
+
+
+WITH_CODE = [page for page in PAGES if any(kind for kind, _ in blocks_of(page))]
+# A page that compiles something goes with the tests that do.
+COMPILING = {page for page in WITH_CODE if {"c", "cython"} & {kind for kind, _ in blocks_of(page)}}
+RUNS = [
+    pytest.param(page, id=name_of(page), marks=[pytest.mark.packaging] * (page in COMPILING))
+    for page in WITH_CODE
+]
+
+
+def run(*command: str) -> None:
+    """Run a command of this environment; what it prints is ours."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "CFLAGS": "-O0"}
+    finished = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=SECONDS_MAX, check=False
+    )
+    print(finished.stdout)
+    assert finished.returncode == 0, f"{command}: {finished.stdout}{finished.stderr}"
+
+
+def run_block(kind: str, code: str, named: str, namespace: dict[str, Any], of: str) -> None:
+    """Run one block; `named`: the file that it is, if any."""
+    if named:
+        Path(named).write_text(code)
+    elif kind == "python":
+        exec(compile(code, of, "exec"), namespace)
+    elif kind == "sh":
+        lines = "".join(line for line in code.splitlines(True) if not NOT_RUN.match(line))
+        run("bash", "-euo", "pipefail", "-c", lines)
+    elif kind == "c":  # a few declarations
+        Path("part.c").write_text(f"#include <headrace/step.h>\n{code}")
+        run("cc", "-fsyntax-only", "-Wall", "-Werror", "-I", hr.get_include(), "part.c")
+    else:
+        raise AssertionError(f"a block of kind {kind!r} that nothing runs")
+
+
+@pytest.mark.parametrize("page", RUNS)
+def test_code_runs(
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """All blocks of a page, one after the other, in one namespace and one folder.
+
+    A block that is a script is run as one, unless a shell block of the page does something with it.
+    """
+    monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "example"}
-    blocks = BLOCK.findall(page.read_text())
-    for block in blocks:
-        exec(compile(block, name_of(page), "exec"), namespace)
-    assert len(blocks) >= 1
-    assert capsys.readouterr().out or "print" not in "".join(blocks)
+    blocks = [(kind, code) for kind, code in blocks_of(page) if kind]
+    shell = "".join(code for kind, code in blocks if kind == "sh")
+    for kind, code in blocks:
+        named = NAMED.match(code)
+        run_block(kind, code, named[1] if named else "", namespace, name_of(page))
+        if named and kind == "python" and (named[1] not in shell or "__main__" in code):
+            run(sys.executable, named[1])
+    shown = capfd.readouterr().out
+    for wanted in PRINTED.findall("".join(code for _, code in blocks)):
+        assert wanted in shown
+        shown = shown[shown.index(wanted) + len(wanted) :]
 
 
 def test_readme_shows_what_it_promises() -> None:
-    """A first ring in about 10 lines, a first machine in about 15."""
-    ring, machine = BLOCK.findall((ROOT / "README.md").read_text())[:2]
-    assert len([line for line in ring.splitlines() if line.strip()]) <= 12
-    assert len([line for line in machine.splitlines() if line.strip()]) <= 15
+    """A first ring in 10 lines, a first machine in 15, each right below its heading."""
+    text = (ROOT / "README.md").read_text()
+    for title, most in (("A first ring", 10), ("A first machine", 15)):
+        section = text[text.index(f"## {title}") :]
+        code = BLOCK.findall(section)[0][1]
+        assert len([line for line in code.splitlines() if line.strip()]) <= most
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -48,8 +135,100 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not gone
 
 
+def spans_of(page: Path) -> list[str]:
+    """The pieces of code within the text of a page."""
+    return re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", BLOCK.sub("", page.read_text()))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_exist(page: Path) -> None:
+    folders = r"(?:src|python|tests|docs|bench|examples)/"
+    named = [span for span in spans_of(page) if re.fullmatch(rf"{folders}[\w./-]*", span)]
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_names_exist(page: Path) -> None:
+    """What is called hr.this or headrace.that is there."""
+    for span in spans_of(page):
+        for dotted in re.findall(r"\b(?:hr|headrace)((?:\.[A-Za-z_]+)+)\b(?!/)", span):
+            if dotted.isupper():  # headrace.NAME is a file
+                continue
+            importlib.import_module("headrace.testing")  # nobody else imports it
+            value: Any = hr
+            for name in dotted[1:].split("."):
+                assert hasattr(value, name), f"headrace{dotted}"
+                value = getattr(value, name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_options_exist(page: Path) -> None:
+    commands: Any = get_command(app)
+    for span in spans_of(page):
+        called = re.match(r"headrace\s+(\w+)", span)
+        if called:
+            known = {name for each in commands.commands[called[1]].params for name in each.opts}
+            assert set(re.findall(r"--[a-z-]+", span)) <= {*known, "--help"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_make_targets_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     code = "".join(re.findall(r"`[^`]*`|```.*?```", page.read_text(), re.S))
     assert set(TARGET.findall(code)) <= targets
+
+
+def test_as_many_bugs_are_planted_as_are_told_of() -> None:
+    planted = [MUTANTS, RING_MUTANTS, HANDLE_MUTANTS, ENGINE_MUTANTS, ORDER_MUTANTS]
+    count = sum(len(table) for table in planted)
+    for page in (ROOT / "README.md", ROOT / "docs/testing.md"):
+        told = re.search(r"[Mm]ore than (\d+)", page.read_text())
+        assert told
+        assert int(told[1]) < count
+
+
+def test_benchmark_table_is_what_was_measured() -> None:
+    """Between the markers stands nothing, or what `python -m bench --markdown` prints."""
+    text = (ROOT / "README.md").read_text()
+    table = text[text.index("<!-- benchmarks:begin -->") : text.index("<!-- benchmarks:end -->")]
+    shown = table.partition("-->")[2].strip()
+    command = [sys.executable, "-m", "bench", "--markdown"]
+    measured = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert shown in ("", measured.stdout.strip())
+
+
+def test_layout_is_the_one_described(ring_name: Callable[[], str]) -> None:
+    """Where the page says that a field stands, there it is."""
+    rows = re.findall(
+        r"^\| (\d+) \| [^|]* \| ([^|]+) \|", (ROOT / "docs/memory-layout.md").read_text(), re.M
+    )
+    with hr.Ring.create("i8", 512, ring_name(), "multi", timestamps=True) as ring:
+        ring.producer().publish(np.arange(3))
+        consumer = ring.consumer("a name")
+        file = Path(f"/dev/shm/headrace.{ring.name}").read_bytes()
+        dtype = file.index(b"'<i8'")
+        expected = {
+            "magic": b"HEADRACE",
+            "layout version": struct.pack("<I", 1),
+            "byte order mark": struct.pack("<I", 0x01020304),
+            "segment bytes": struct.pack("<Q", len(file)),
+            "capacity": struct.pack("<Q", 512),
+            "slots allocated": struct.pack("<Q", 512),
+            "offset of the ingest times": struct.pack("<Q", len(file) - 2 * 4096),
+            "offset of the slots": struct.pack("<Q", len(file) - 4096),
+            "bytes of an event": struct.pack("<I", 8),
+            "bytes of a page": struct.pack("<I", 4096),
+            "offset of the dtype text": struct.pack("<I", dtype),
+            "bytes of the dtype text": struct.pack("<I", 5),
+            "1: several producers": struct.pack("<I", 1),
+            "owner's pid": struct.pack("<I", os.getpid()),
+            "CRC-32": struct.pack("<I", zlib.crc32(file[8:104] + file[dtype : dtype + 5])),
+            "bits of the consumers": struct.pack("<Q", 1),
+            "claimed": struct.pack("<Q", 3),
+            "producers": struct.pack("<qqi", 3, 3, os.getpid()),
+            "consumers": struct.pack("<q", consumer.sequence),
+            "dtype text": b"'<i8'",
+        }
+    for words, content in expected.items():
+        (offset,) = [int(offset) for offset, field in rows if field.startswith(words)]
+        assert file[offset : offset + len(content)] == content, words

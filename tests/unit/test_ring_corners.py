@@ -78,8 +78,10 @@ def test_dependents_drain_after_the_end() -> None:
     assert len(behind.poll(timeout=0.01)) == 0
     assert not behind.ended
     assert ids(front.poll()) == [0, 1, 2]
-    front.release()
-    assert ids(behind.poll()) == [0, 1, 2]
+    releasing = threading.Timer(0.05, front.release)
+    releasing.start()
+    assert ids(behind.poll(timeout=5)) == [0, 1, 2]  # it waits for them, ended or not
+    releasing.join()
     behind.release()
     assert len(behind.poll(timeout=1)) == 0
     assert behind.ended

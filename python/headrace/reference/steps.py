@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from headrace.errors import OutputError
-from headrace.events import Dtype
+from headrace.events import Dtype, store_exactly
 from headrace.machine import Machine
 
 Array = np.ndarray[Any, Any]
@@ -75,36 +74,9 @@ def output_record(value: Any, dtype: Dtype) -> Array:
     if len(values) != len(names):
         raise OutputError(f"the output {value!r} does not have the fields {', '.join(names)}")
     for name, one in zip(names, values, strict=True):
-        _store(record if dtype.names is None else record[name], name, one)
-    return record
-
-
-def _store(field: Array, name: str, value: Any) -> None:
-    """Set a field of length 1, refusing whatever NumPy would wrap, cut or reinterpret."""
-    kind = field.dtype.kind
-    text = isinstance(value, (str, bytes))
-    fits = True
-    if kind in "SU":
-        size = field.dtype.itemsize // (4 if kind == "U" else 1)
-        fits = isinstance(value, bytes if kind == "S" else str) and len(value) <= size
-    elif kind in "iu" and field.ndim == 1:
-        limits = np.iinfo(field.dtype)
+        field = record[0, ...] if dtype.names is None else record[name][0, ...]
         try:
-            fits = not text and limits.min <= operator.index(_as_integer(value)) <= limits.max
-        except TypeError:
-            fits = False
-    elif kind in "iu":  # a subarray: NumPy would cut fractions off
-        fits = np.asarray(value).dtype.kind in "iub"
-    elif kind in "fb":
-        fits = not text and value is not None
-    if not fits:
-        raise OutputError(f"output field {name!r} ({field.dtype}) cannot be {value!r}")
-    try:
-        with np.errstate(over="raise"):
-            field[0, ...] = value
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        raise OutputError(f"output field {name!r} cannot be {value!r}: {error}") from None
-
-
-def _as_integer(value: Any) -> Any:
-    return int(value) if isinstance(value, np.bool_) else value
+            store_exactly(field, one)
+        except ValueError as error:
+            raise OutputError(f"output field {name!r} cannot be {one!r}: {error}") from None
+    return record
