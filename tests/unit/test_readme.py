@@ -149,8 +149,12 @@ def test_files_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_names_exist(page: Path) -> None:
-    """What is called hr.this or headrace.that is there."""
+    """What is called hr.this or headrace.that is there, or can be cimported from there."""
     for span in spans_of(page):
+        if cimported := re.search(r"headrace\.([\w.]+)\s+cimport", span):
+            module = Path(hr.get_include(), "headrace", *cimported[1].split("."))
+            assert module.with_suffix(".pxd").exists()
+            continue
         for dotted in re.findall(r"\b(?:hr|headrace)((?:\.[A-Za-z_]+)+)\b(?!/)", span):
             if dotted.isupper():  # headrace.NAME is a file
                 continue
@@ -200,11 +204,12 @@ def test_benchmark_table_is_what_was_measured() -> None:
 def test_layout_is_the_one_described(ring_name: Callable[[], str]) -> None:
     """Where the page says that a field stands, there it is."""
     rows = re.findall(
-        r"^\| (\d+) \| [^|]* \| ([^|]+) \|", (ROOT / "docs/memory-layout.md").read_text(), re.M
+        r"^\| (\d+) \|[^|]*\| ([^|]+) \|", (ROOT / "docs/memory-layout.md").read_text(), re.M
     )
-    with hr.Ring.create("i8", 512, ring_name(), "multi", timestamps=True) as ring:
-        ring.producer().publish(np.arange(3))
-        consumer = ring.consumer("a name")
+    page = os.sysconf("SC_PAGE_SIZE")
+    with hr.Ring.create("i8", page // 8, ring_name(), "multi", timestamps=True) as ring:
+        producer, consumer = ring.producer(), ring.consumer("a name")
+        producer.publish(np.arange(3))
         file = Path(f"/dev/shm/headrace.{ring.name}").read_bytes()
         dtype = file.index(b"'<i8'")
         expected = {
@@ -212,12 +217,12 @@ def test_layout_is_the_one_described(ring_name: Callable[[], str]) -> None:
             "layout version": struct.pack("<I", 1),
             "byte order mark": struct.pack("<I", 0x01020304),
             "segment bytes": struct.pack("<Q", len(file)),
-            "capacity": struct.pack("<Q", 512),
-            "slots allocated": struct.pack("<Q", 512),
-            "offset of the ingest times": struct.pack("<Q", len(file) - 2 * 4096),
-            "offset of the slots": struct.pack("<Q", len(file) - 4096),
+            "capacity": struct.pack("<Q", page // 8),
+            "slots allocated": struct.pack("<Q", page // 8),
+            "offset of the ingest times": struct.pack("<Q", len(file) - 2 * page),
+            "offset of the slots": struct.pack("<Q", len(file) - page),
             "bytes of an event": struct.pack("<I", 8),
-            "bytes of a page": struct.pack("<I", 4096),
+            "bytes of a page": struct.pack("<I", page),
             "offset of the dtype text": struct.pack("<I", dtype),
             "bytes of the dtype text": struct.pack("<I", 5),
             "1: several producers": struct.pack("<I", 1),
