@@ -1,6 +1,6 @@
 """What a ring's segment looks like in memory: the header, field by field.
 
-    [ header | consumers | producers | dtype text ]   head, one mapping
+    [ header | producers | consumers | dtype text ]   head, one mapping
     [ availability: int32 a slot, multi-producer rings only ]
     [ ingest times: int64 a slot, optional ]           mapped twice in a row
     [ slots: item_bytes each ]                         mapped twice in a row

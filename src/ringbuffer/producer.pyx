@@ -302,7 +302,7 @@ cdef class Producer(Handle):
     def _convert(self, events):
         try:
             return np.asarray(events, dtype=self.segment.dtype)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DtypeError(
                 f"{type(events).__name__} cannot become events of {self.segment.dtype}: {error}"
             ) from None

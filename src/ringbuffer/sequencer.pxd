@@ -83,7 +83,7 @@ cdef inline int64_t published_prefix(
     """The first sequence in [known, end) that is neither published nor a tombstone, else `end`."""
     cdef int32_t behind
     while known < end:
-        # Acquire: pairs with the release stores of availability in commit_multi.
+        # Acquire: pairs with the release stores of availability in mark_multi.
         behind = availability_flag(at, known) - load_acquire_i32(
             &at.availability[known & at.index_mask])
         if behind > 0:
