@@ -211,6 +211,10 @@ def _round(
     for name, contestant in list(contestants.items()):
         try:
             sample = contestant.run(counts[name])
+        except Unavailable as why:
+            result.missing[name] = str(why)
+            del contestants[name], result.samples[name]
+            continue
         except Exception as error:
             result.failed[name] = f"{type(error).__name__}: {error}"
             del contestants[name]

@@ -30,7 +30,9 @@ def test_answers(figure: Figure) -> None:
     assert result.faults() == []
     assert {name.split(" (")[0] for name in result.missing} <= PEERS
     assert set(result.samples) | set(result.missing) == set(figure.contestants)
-    assert all(len(samples) == 1 for samples in result.samples.values())
+    # Other people's software may break down here, and is left out then.
+    ran = {name: len(samples) for name, samples in result.samples.items()}
+    assert {name for name, count in ran.items() if count != 1} <= set(result.failed)
     for line, check in zip(result.lines, figure.checks, strict=True):
         if "why" not in line:
             assert line["ours"]["median"] > 0

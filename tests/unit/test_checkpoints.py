@@ -73,7 +73,7 @@ def test_checkpoints_cost_less_than_a_hundredth(kind: str) -> None:
     costs = []
     for _ in range(3):
         checkpoints, begun = stepper.checkpoints, (stepper.checkpoint_ns, stepper.stepping_ns)
-        deadline = time.monotonic() + 4
+        deadline = time.monotonic() + 20
         while stepper.checkpoints - checkpoints < 6:
             stepper.run(events)
             assert time.monotonic() < deadline, "no checkpoints are taken"
