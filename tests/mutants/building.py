@@ -79,7 +79,9 @@ def environment_for(folder: Path) -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": str(folder),
         "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        # Compiling the tests anew for each bug would take longer than running them.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(folder.parents[2] / "bytecode"),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(folder.parent / "hypothesis"),
     }
 

@@ -150,7 +150,7 @@ ENGINE_MUTANTS = [
         "native part from the start", "every part of a batch is its first", NATIVE_PYX,
         "        cdef const char *events = batch.events + begin * batch.stride\n",
         "        cdef const char *events = batch.events\n",
-        NATIVE_STEPS + "native_equals_python"),
+        CORNERS + "native_steps_over_many_parts"),
     Planted(
         "fields as signed", "large unsigned values come out negative", FIELDS,
         "            return PyLong_FromLongLong((<uint8_t *>at)[0])\n",

@@ -171,13 +171,13 @@ HANDLE_MUTANTS = [
         "    first = published_prefix(&segment.at, first if first > 0 else 0, claimed)\n"
         "    if first == claimed:\n",
         "    first = published_prefix(&segment.at, first if first > 0 else 0, claimed)\n"
-        "    if True:\n",
+        "    if claimed >= 0:\n",
         DEATHS + "multi_producer_killed_between_claim_and_commit"),
     Planted(
         "dead protected", "what a dead producer intended keeps its slots from being buried",
         MEMBERSHIP,
         "        if alive[owner]:\n", "        if True:\n",
-        DEATHS + "multi_producer_killed_between_claim_and_commit"),
+        CORNERS + "dead_whose_entry_nobody_takes"),
     Planted(
         "living buried", "slots that a living producer is writing become tombstones", MEMBERSHIP,
         "        if alive[owner]:\n", "        if False:\n",

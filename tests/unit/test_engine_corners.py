@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from headrace.engine import Stepper
 from headrace.engine.errors import StepError
 from headrace.machine import machine
+from headrace.native import Native
 
 EVENT = np.dtype([("n", "<i8")])
 
@@ -91,3 +93,34 @@ def test_folded_again_with_the_same_sequences() -> None:
     with pytest.raises(StepError):
         stepper.run(numbers(-1), None, 40)
     assert stepper.state[100_000:] == list(range(0, 40, 2))
+
+
+def test_native_steps_over_many_parts() -> None:
+    """A long batch is stepped over in parts, each with its own events, numbers and outputs."""
+    signature = ctypes.CFUNCTYPE(
+        ctypes.c_int64,
+        *(ctypes.POINTER(ctypes.c_int64),) * 2,
+        *(ctypes.c_int64,) * 2,
+        ctypes.POINTER(ctypes.c_int64),
+    )
+
+    @signature
+    def native(state, event, sequence, _, outputs):  # type: ignore[no-untyped-def]
+        state[0] += event[0]
+        outputs[0] = state[0] * 3 + sequence
+        return 1
+
+    def step(state, n, sequence):  # type: ignore[no-untyped-def]
+        state[0] += n
+        return state, int(state[0]) * 3 + sequence
+
+    made = machine(
+        event=EVENT,
+        output="<i8",
+        initial=lambda: np.zeros(1, np.int64),
+        native=Native(step=native, outputs_max=1),
+    )(step)
+    events = np.arange(40_000).view(EVENT)
+    native_stepper, stepper = Stepper(made, "native"), Stepper(made, "python")
+    assert native_stepper.run(events).tobytes() == stepper.run(events).tobytes()
+    assert native_stepper.state == stepper.state

@@ -9,7 +9,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ring_tools import HEADER_BYTES, TICK, ids, path_of, read_field, ticks, write_bytes
+from ring_tools import (
+    HEADER_BYTES,
+    TICK,
+    expect_line,
+    ids,
+    kill,
+    path_of,
+    read_field,
+    start,
+    ticks,
+    write_bytes,
+)
 
 import headrace as hr
 from headrace.ringbuffer import errors
@@ -141,6 +152,28 @@ def test_claims_of_the_living_are_not_buried() -> None:
     slots[:] = ticks(2)
     slow.commit()
     assert ids(consumer.poll()) == [0, 1, 2]
+
+
+def test_dead_whose_entry_nobody_takes(ring_name: Names) -> None:
+    """What it intended to claim stands in the header, and protects nothing any more."""
+    with hr.Ring.create(TICK, 8, ring_name(), "multi") as ring:
+        producer, consumer = ring.producer(), ring.consumer("c")
+        process = start(
+            """
+            import headrace as hr
+            producer = hr.Ring.attach(sys.argv[1]).producer()
+            producer.next(2)
+            print("claimed", flush=True)
+            sys.stdin.readline()
+            """,
+            ring.name,
+        )
+        expect_line(process, "claimed")
+        producer.publish(ticks(2))
+        assert len(consumer.poll(timeout=0.01)) == 0
+        kill(process)
+        assert ids(consumer.poll(timeout=5)) == [0, 1]
+        assert consumer.batch_sequence == 2
 
 
 def test_one_wake_up_for_one_sleeper(ring_name: Names) -> None:
