@@ -16,7 +16,7 @@ cdef class Producer(Handle):
     cdef int check_may_claim(self, int64_t count) except -1
     cdef int take(self, int64_t count, object timeout) except -1
     cdef int leave(self) except -1
-    cdef int wait_for_room(self, int64_t count, object timeout) except -1
+    cdef int wait_for_room(self, int64_t count, object timeout, object told) except -1
     cdef int give(self) except -1
     cdef void stamp(self) noexcept nogil
     cdef object as_events(self, object events)

@@ -95,9 +95,10 @@ cdef class Producer(Handle):
         self.check_may_claim(count)
         if try_claim(&self.core, count):
             return 0
-        return self.wait_for_room(count, timeout)
+        return self.wait_for_room(count, timeout, timeout)
 
-    cdef int wait_for_room(self, int64_t count, object timeout) except -1:
+    cdef int wait_for_room(self, int64_t count, object timeout, object told) except -1:
+        """Wait for at most `timeout`; `told` is the one that the user gave, for the error."""
         cdef Wait wait
         cdef Outcome outcome
         wait.attempt = attempt_claim
@@ -118,7 +119,7 @@ cdef class Producer(Handle):
             return 0
         if outcome == ENDED:
             raise RingEnded("the ring was ended while this producer waited for room")
-        raise WaitTimeout(self._why_full(count, timeout))
+        raise WaitTimeout(self._why_full(count, told))
 
     def _why_full(self, count, timeout):
         consumers = membership.describe_consumers(self.segment)
@@ -227,7 +228,9 @@ cdef class Producer(Handle):
             piece = min(length - done, max(1, self.core.at.capacity // 2))
             left = None if deadline == INT64_MAX else (deadline - monotonic_ns()) / 1e9
             try:
-                self.take(piece, left)
+                self.check_may_claim(piece)
+                if not try_claim(&self.core, piece):
+                    self.wait_for_room(piece, left, timeout)
             except (WaitTimeout, RingEnded, RingClosed) as error:
                 error.published = done
                 error.add_note(f"{done:,} of {length:,} events were published")
