@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from headrace.engine.exact import store_exactly as store_exactly  # for the reference, too
 from headrace.errors import DtypeError, MachineError
+from headrace.ringbuffer.exact import store_exactly as store_exactly  # for the reference, too
 from headrace.ringbuffer.formats import check_dtype
 
 Dtype = np.dtype[Any]

@@ -16,7 +16,7 @@ import sys
 import numpy as np
 
 from headrace.engine.errors import OutputError
-from headrace.engine.exact import store_exactly
+from headrace.ringbuffer.exact import store_exactly
 
 cnp.import_array()
 

@@ -39,6 +39,7 @@ from headrace.ringbuffer.waiting cimport (
 
 from headrace.ringbuffer import liveness, membership
 from headrace.ringbuffer.errors import ClaimError, DtypeError, RingClosed, RingEnded, WaitTimeout
+from headrace.ringbuffer.exact import make_events
 
 cnp.import_array()
 
@@ -195,7 +196,8 @@ cdef class Producer(Handle):
     def publish(self, events, timeout=None):
         """Copy `events` into the ring and publish them; the sequence of the first.
 
-        `events`: an ndarray of the ring's dtype (anything that becomes one is converted first).
+        `events`: an ndarray of the ring's dtype, or a list of tuples (plain dtype: of values), or
+        one of these. Values that do not fit their fields are refused; only floats are rounded.
         Up to `capacity` events appear at once or, after WaitTimeout, not at all; a longer array
         goes in piece by piece, and WaitTimeout says in `.published` how much of it went in.
         Blocks by the wait strategy, `timeout` seconds at most. Raises DtypeError, WaitTimeout,
@@ -304,7 +306,7 @@ cdef class Producer(Handle):
 
     def _convert(self, events):
         try:
-            return np.asarray(events, dtype=self.segment.dtype)
+            return make_events(self.segment.dtype, events)
         except (TypeError, ValueError, OverflowError) as error:
             raise DtypeError(
                 f"{type(events).__name__} cannot become events of {self.segment.dtype}: {error}"

@@ -1,6 +1,7 @@
 """What becomes an event or an output stays what it was; what would be bent is refused.
 
-Three ways in: events that are published, outputs that a step returns, and the reference model.
+Four ways in: events that are published to an engine or to a bare ring, outputs that a step returns,
+and the reference model.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import headrace as hr
 from headrace.engine import Stepper
 from headrace.errors import DtypeError, OutputError, StepError
 from headrace.events import as_events, payload
@@ -89,6 +91,17 @@ def as_event(dtype: np.dtype[Any], value: Any) -> Array:
     return as_events(dtype, (1, value))
 
 
+def as_ring_event(dtype: np.dtype[Any], value: Any) -> Array:
+    with hr.Ring.create(dtype, 1) as ring:
+        consumer = ring.consumer("all")
+        try:
+            ring.producer().publish([(1, value)])
+        except DtypeError:
+            assert ring.cursor == 0
+            raise
+        return consumer.poll().copy()
+
+
 def as_output(dtype: np.dtype[Any], value: Any) -> Array:
     stepper = Stepper(
         machine(event="i8", output=dtype, initial=int)(lambda state, event: (state, (1, value)))
@@ -103,7 +116,8 @@ def as_reference_output(dtype: np.dtype[Any], value: Any) -> Array:
     return output_record((1, value), dtype)
 
 
-WAYS = [as_event, as_output, as_reference_output]
+WAYS = [as_event, as_ring_event, as_output, as_reference_output]
+WAY_NAMES = ["event", "ring", "output", "reference"]
 
 
 def cases(table: dict[Any, list[Any]]) -> list[Any]:
@@ -115,7 +129,7 @@ def cases(table: dict[Any, list[Any]]) -> list[Any]:
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("way", WAYS, ids=["event", "output", "reference"])
+@pytest.mark.parametrize("way", WAYS, ids=WAY_NAMES)
 @pytest.mark.parametrize(("form", "value"), cases(BENT))
 def test_what_would_be_bent_is_refused(way: Callable[..., Array], form: Any, value: Any) -> None:
     dtype = np.dtype([("before", "i1"), ("field", form)])
@@ -124,7 +138,7 @@ def test_what_would_be_bent_is_refused(way: Callable[..., Array], form: Any, val
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("way", WAYS, ids=["event", "output", "reference"])
+@pytest.mark.parametrize("way", WAYS, ids=WAY_NAMES)
 @pytest.mark.parametrize(("form", "value"), cases(KEPT))
 def test_what_fits_is_kept(way: Callable[..., Array], form: Any, value: Any) -> None:
     dtype = np.dtype([("before", "i1"), ("field", form)])

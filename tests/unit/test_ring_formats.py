@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import collections
 from collections.abc import Callable
 from typing import Any
 
@@ -118,12 +120,83 @@ def test_what_does_not_become_events(events: Any) -> None:
     assert ring.cursor == 0
 
 
+@pytest.mark.parametrize(
+    ("dtype", "events", "said"),
+    [
+        (TICK, [(1, 2.0), (1.5, 2)], "event 1 cannot be (1.5, 2): field 'id': 'float' object"),
+        (TICK, (1.5, 2), "field 'id': 'float' object"),
+        ("<i8", [1, 2.5], "event 1 cannot be 2.5: 'float' object"),
+        ("<i8", (True, "5"), "event 1 cannot be '5': 'str' object"),
+        ("<i8", 2.5, "'float' object"),
+        ("<i8", array.array("d", [1.0]), "event 0 cannot be 1.0: 'float' object"),
+        ("<i8", [[1, 2], [3, 4]], "event 0 cannot be [1, 2]: "),
+        ("<i1", [1, 300], "300"),
+        ("<i1", [np.int64(1), 300], "event 1 cannot be 300: out of range"),
+        ("<f4", [0.5, 1e300], "event 1 cannot be 1e+300: "),
+        ("S2", ["ab"], "event 0 cannot be 'ab': a str, not bytes"),
+        ("S2", [b"abc"], "event 0 cannot be b'abc': too long: 2 bytes, and it has 3"),
+        ("?", [True, 2], "event 1 cannot be 2: neither true nor false"),
+    ],
+)
+def test_what_would_be_cut_is_refused(dtype: Any, events: Any, said: str) -> None:
+    ring = hr.Ring.create(dtype, 8)
+    with pytest.raises(errors.DtypeError) as caught:
+        ring.producer().publish(events)
+    assert f"{type(events).__name__} cannot become events of" in str(caught.value)
+    assert said in str(caught.value)
+    assert ring.cursor == 0
+
+
+class Table:
+    """Has an array of its own, as tables and tensors do."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
+        return np.full(2, 1.5)
+
+
+@pytest.mark.parametrize("events", [memoryview(np.ones(2)), Table()], ids=["memoryview", "table"])
+def test_arrays_of_others_are_not_converted(events: Any) -> None:
+    ring = hr.Ring.create("<i8", 8)
+    with pytest.raises(errors.DtypeError, match="events have dtype float64, the ring has int64"):
+        ring.producer().publish(events)
+    assert ring.cursor == 0
+
+
+@pytest.mark.parametrize(
+    ("dtype", "events", "seen"),
+    [
+        ("<i8", [1, True, np.int8(3)], [1, 1, 3]),
+        ("<i8", range(3), [0, 1, 2]),
+        ("<i8", (1, 2), [1, 2]),
+        ("<i8", 7, [7]),
+        ("<i8", [], []),
+        ("<u8", [(1 << 64) - 1], [(1 << 64) - 1]),
+        ("<i8", collections.deque([1, 2]), [1, 2]),
+        ("<i8", memoryview(np.arange(3)), [0, 1, 2]),
+        ("<i8", array.array("i", [1, 2]), [1, 2]),
+        ("u1", bytearray(b"ab"), [97, 98]),
+        ("<f8", [1, 0.1], [1.0, 0.1]),
+        ("<f8", [0.1, 0.2], [0.1, 0.2]),
+        ("S2", b"ab", [b"ab"]),
+        ("S2", [b"ab", b""], [b"ab", b""]),
+        (TICK, (1, 2), [(1, 2.0)]),
+        (TICK, [(1, 2.5), ticks(5)[4]], [(1, 2.5), (4, 2.0)]),
+        (TICK, [], []),
+    ],
+)
+def test_what_becomes_events(dtype: Any, events: Any, seen: list[Any]) -> None:
+    ring = hr.Ring.create(dtype, 8)
+    consumer = ring.consumer("c")
+    ring.producer().publish(events)
+    assert consumer.poll().tolist() == seen
+
+
 def test_shapes() -> None:
     ring = hr.Ring.create(TICK, 8)
     producer, consumer = ring.producer(), ring.consumer("c")
     with pytest.raises(errors.DtypeError, match=r"events have shape \(2, 2\); one dimension"):
         producer.publish(ticks(4).reshape(2, 2))
-    with pytest.raises(errors.DtypeError, match="one dimension"):
+    with pytest.raises(errors.DtypeError, match=r"event 0 cannot be .* a tuple of id, price"):
         producer.publish([[(1, 1.0)], [(2, 2.0)]])
     producer.publish(ticks(1, 7).reshape(()))
     producer.publish(ticks(9)[8])  # a record

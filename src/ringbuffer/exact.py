@@ -1,4 +1,4 @@
-"""Python values into fields of NumPy records, exactly or not at all.
+"""Python values into NumPy events and their fields, exactly or not at all.
 
 NumPy itself would cut texts, wrap or round integers, read numbers out of strings, and repeat a
 value over an array. Here whatever would be bent is refused; only floats may be rounded.
@@ -10,12 +10,49 @@ import datetime
 import decimal
 import numbers
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 Dtype = np.dtype[Any]
 Array = np.ndarray[Any, Any]
+
+
+def make_events(dtype: Dtype, values: Any) -> Array:
+    """One event, or a sequence of events, as an array: of `dtype`, or of its own if it has one.
+
+    For a structured dtype a tuple is one event. Raises ValueError or OverflowError, which say what
+    does not fit.
+    """
+    if _is_sequence(values) and not (dtype.names is not None and isinstance(values, tuple)):
+        return _make_array(dtype, values)
+    if not isinstance(values, (tuple, str, bytes, np.generic)):
+        array = np.asarray(values)
+        if array.ndim:
+            return array
+    event = np.zeros((), dtype)
+    store_exactly(event, values)
+    return event
+
+
+def _is_sequence(values: Any) -> bool:
+    return isinstance(values, Sequence) and not isinstance(
+        values, (str, bytes, bytearray, memoryview)
+    )
+
+
+def _make_array(dtype: Dtype, values: Sequence[Any]) -> Array:
+    types = set(map(type, values))
+    if (types == {int} and dtype.kind in "iu") or (types == {float} and dtype == np.float64):
+        return np.array(values, dtype)  # here NumPy is as strict, and quicker
+    array = np.zeros(len(values), dtype)
+    for index, value in enumerate(values):
+        try:
+            store_exactly(array[index, ...], value)
+        except ValueError as error:
+            raise ValueError(f"event {index} cannot be {value!r}: {error}") from None
+    return array
 
 
 def store_exactly(into: Array, value: Any) -> None:
@@ -52,7 +89,10 @@ def _store_record(into: Array, value: Any) -> None:
     if not isinstance(value, tuple) or len(value) != len(names):
         raise ValueError(f"it must be a tuple of {', '.join(names)}")
     for name, one in zip(names, value, strict=True):
-        store_exactly(into[name], one)
+        try:
+            store_exactly(into[name], one)
+        except ValueError as error:
+            raise ValueError(f"field {name!r}: {error}") from None
 
 
 def _integer(dtype: Dtype, value: Any) -> Any:
