@@ -3,7 +3,7 @@
 A failing step may have changed the state in place. So the stepper keeps a checkpoint, a copy of an
 earlier state, and private copies of the batches since; after a failure it folds those again, and
 then the batch under way up to the event before. Behind each batch it does what is cheaper: takes a
-new checkpoint, if stepping has lasted 100 times as long as a copy takes, or if the state is of
+new checkpoint, if stepping has lasted 128 times as long as a copy takes, or if the state is of
 fixed layout and smaller than the batch; or else keeps the batch.
 """
 
@@ -31,7 +31,7 @@ cnp.import_array()
 
 cdef enum:
     NUMPY_CHUNK = 16384         # events that step_batch gets at a time: its arrays stay in cache
-    SPACING = 100
+    SPACING = 128               # times the last copy: below 1 %, also when the next one takes longer
 
 _HEADER = ("input_sequence", "output_index", "input_time_ns", "origin")
 
