@@ -25,6 +25,8 @@ from headrace.native import Native
 
 Step = Callable[..., tuple[Any, Any]]
 
+NAME_BYTES_MAX = 64  # of a consumer's name in a ring, which a machine's name becomes
+
 _EVENT = "event"  # the parameter name that asks for the whole event
 
 
@@ -34,7 +36,8 @@ class Machine:
     A subclass sets `event` (the dtype of its events), `output` (the dtype of its outputs; None: it
     has none), and defines `initial(self)` and `step(self, state, ...)`; optionally
     `step_batch(self, state, events) -> (state, outputs)` and `native = Native(...)`; optionally
-    `name` and `version`. It is checked when it is made. Raises MachineError, DtypeError.
+    `name` (at most 64 bytes) and `version`. It is checked when it is made. Raises MachineError,
+    DtypeError.
 
     A step must depend on nothing but its arguments and change nothing but the state: no clock, no
     randomness, no I/O. Immutable once made, so usable from any thread.
@@ -52,8 +55,9 @@ class Machine:
     _sequence_with: ClassVar[Callable[[Any, Any], Any]]
 
     def __init__(self) -> None:
-        self.name = self.name or type(self).__name__
+        self.name = type(self).__name__ if self.name in ("", None) else self.name
         where = f"machine {self.name!r} ({self.source})"
+        _check_name(self.name, where)
         if self.event is None:
             raise MachineError(f"{where} has no event dtype; set event=np.dtype([...])")
         self.event: Dtype = as_event_dtype(self.event)
@@ -104,7 +108,8 @@ class _FunctionMachine(Machine):
         self.step = function
         self.event = event
         self.output = output
-        self.name = name or str(getattr(function, "__name__", type(function).__name__))
+        own_name = str(getattr(function, "__name__", type(function).__name__))
+        self.name = own_name if name in ("", None) else name
         self.version = version
         self.step_batch = step_batch
         self.native = native
@@ -155,6 +160,21 @@ def machine(
         )
 
     return decorate
+
+
+def _check_name(name: Any, where: str) -> None:
+    """A machine's stage consumes under its name, so a ring must be able to hold it."""
+    if not isinstance(name, str) or "\0" in name:
+        raise MachineError(f"{where}: a name is a text without NUL, not {name!r}")
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError:
+        raise MachineError(f"{where}: the name is no valid text (a lone surrogate)") from None
+    if length > NAME_BYTES_MAX:
+        raise MachineError(
+            f"{where}: the name has {length} bytes, and {NAME_BYTES_MAX} is the limit; give it a "
+            "shorter one: name='...'"
+        )
 
 
 def _parameters(step: Step, event: Dtype, where: str) -> tuple[str, ...] | None:

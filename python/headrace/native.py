@@ -25,7 +25,8 @@ class Native:
     def __init__(self, step: Any = None, step_batch: Any = None, outputs_max: int = 1) -> None:
         if step is None and step_batch is None:
             raise MachineError("Native needs step=..., step_batch=..., or both")
-        if not isinstance(outputs_max, int) or not 0 <= outputs_max <= OUTPUTS_MAX_LIMIT:
+        is_integer = isinstance(outputs_max, int) and not isinstance(outputs_max, bool)
+        if not is_integer or not 0 <= outputs_max <= OUTPUTS_MAX_LIMIT:
             raise MachineError(
                 f"outputs_max must be an integer from 0 to {OUTPUTS_MAX_LIMIT}, not {outputs_max!r}"
             )

@@ -49,6 +49,43 @@ def test_class_is_the_same_as_a_function() -> None:
     assert machine.initial() == [0]
 
 
+NAMES_THAT_CANNOT_BE = [
+    ("a" * 65, "the name has 65 bytes, and 64 is the limit"),
+    ("ü" * 33, "the name has 66 bytes"),
+    (7, "a name is a text without NUL, not 7"),
+    (0, "a name is a text without NUL, not 0"),
+    (b"watch", "a name is a text without NUL, not b'watch'"),
+    ("a\0b", "a name is a text without NUL"),
+    ("\ud800", "no valid text"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), NAMES_THAT_CANNOT_BE, ids=[ascii(name) for name, _ in NAMES_THAT_CANNOT_BE]
+)
+def test_names_that_cannot_be(name: Any, said: str) -> None:
+    decorate = hr.machine(event=TRADE, initial=dict, name=name)
+    with pytest.raises(MachineError, match=said):
+        decorate(lambda state, event: (state, None))
+
+    class Watch(hr.Machine):
+        event = TRADE
+
+        def step(self, state: Any, event: Any) -> Any:
+            return state, None
+
+    Watch.name = name
+    with pytest.raises(MachineError, match=said):
+        Watch()
+
+
+@pytest.mark.parametrize("name", ["a" * 64, "ü" * 32, "headrace", "<lambda>"])
+def test_a_name_that_a_machine_takes_an_engine_takes(name: str) -> None:
+    machine = hr.machine(event=TRADE, initial=dict, name=name)(lambda state, event: (state, None))
+    with hr.Engine(machine, 4) as engine:
+        assert [consumer.name for consumer in engine.input_ring.consumers] == [name]
+
+
 def test_dtypes_may_be_given_in_any_form() -> None:
     @hr.machine(event="f8", output=[("x", "i4")], initial=int)
     def scalar(state, value):  # type: ignore[no-untyped-def]
@@ -181,6 +218,7 @@ def test_addresses_of_native_steps(function: Any) -> None:
         ({}, "Native needs step=..., step_batch=..., or both"),
         ({"step": 4096, "outputs_max": -1}, "outputs_max must be an integer from 0"),
         ({"step": 4096, "outputs_max": 1.5}, "outputs_max must be an integer"),
+        ({"step": 4096, "outputs_max": True}, "an integer from 0 to 65536, not True"),
         ({"step": True}, "a native step is an address"),
         ({"step": step_ok}, "a Python function is a step as it is"),
         ({"step_batch": 0}, "has the address 0, which cannot be a function"),
