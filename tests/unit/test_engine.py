@@ -190,6 +190,23 @@ def test_what_is_no_machine() -> None:
         hr.Engine(lambda state, event: (state, None))  # type: ignore[arg-type]
 
 
+def test_a_class_of_machines_is_no_machine() -> None:
+    class Totals(hr.Machine):
+        event = "i8"
+
+        def initial(self) -> int:
+            return 0
+
+        def step(self, state: int, value: int) -> tuple[int, None]:
+            return state + value, None
+
+    with pytest.raises(UsageError, match=r"Totals is a class of machines; make one: Totals\(\)"):
+        hr.Engine(Totals)  # type: ignore[arg-type]
+    with hr.Engine(Totals()) as engine:
+        engine.call(3)
+        assert engine.state == 3
+
+
 def test_events_of_another_dtype() -> None:
     with hr.Engine(totals) as engine, pytest.raises(DtypeError, match="the machine takes"):
         engine.publish(np.zeros(3))

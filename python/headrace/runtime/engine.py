@@ -68,6 +68,11 @@ class Engine:
         for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", dead_letters_max)):
             if not isinstance(count, int) or count < 0:
                 raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
+        if isinstance(machine, type) and issubclass(machine, Machine):
+            raise UsageError(
+                f"an engine runs a machine, and {machine.__name__} is a class of machines; make "
+                f"one: {machine.__name__}()"
+            )
         if not isinstance(machine, (Machine, Pipeline)):
             raise UsageError(
                 f"an engine runs a machine or a pipeline of machines, not {machine!r}; decorate a "
