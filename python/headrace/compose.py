@@ -5,8 +5,25 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from headrace.errors import MachineError
+from headrace.errors import MachineError, UsageError
 from headrace.machine import Machine
+
+
+def stages_of(machine: Machine | Pipeline) -> tuple[Machine, ...]:
+    """What an engine runs, one machine after the other. Raises UsageError for anything else."""
+    if isinstance(machine, Pipeline):
+        return machine.stages
+    if isinstance(machine, Machine):
+        return (machine,)
+    if isinstance(machine, type) and issubclass(machine, Machine):
+        raise UsageError(
+            f"an engine runs a machine, and {machine.__name__} is a class of machines; make one: "
+            f"{machine.__name__}()"
+        )
+    raise UsageError(
+        f"an engine runs a machine or a pipeline of machines, not {machine!r}; decorate a step "
+        "function with @headrace.machine(event=..., ...)"
+    )
 
 
 class Pipeline:

@@ -217,6 +217,7 @@ def test_a_storm_of_interrupts_leaves_a_sound_engine() -> None:
     engine.drain(timeout=10)
     assert interrupted > 5, interrupted
     assert engine.state == engine.sequence == engine.input_ring.cursor
+    engine.call(1, timeout=10)
     assert not engine._calls
     engine.close(timeout=10)
     print("sound")

@@ -77,17 +77,21 @@ class Worker:
             return None
 
 
-def run_reference(machine: Any, order: Any, calls: set[tuple[int, int]]) -> ReferenceEngine:
+def run_reference(
+    machine: Any, order: Any, calls: set[tuple[int, int]]
+) -> tuple[ReferenceEngine, dict[int, Any]]:
+    """The reference after the same events, and what each call that succeeds is given."""
     reference = ReferenceEngine(machine, on_error="dead_letter")
+    given = {}
     for index in range(len(order)):
         if tuple(order[["thread", "number"]][index]) in calls:
             try:
-                reference.call(order[index : index + 1])
+                given[index] = reference.call(order[index : index + 1])
             except StepError:
                 continue
         else:
             reference.publish(order[index : index + 1])
-    return reference
+    return reference, given
 
 
 @pytest.mark.parametrize("machine", [FRONT, FRONT >> BEHIND], ids=["machine", "pipeline"])
@@ -116,11 +120,11 @@ def test_threads_are_put_into_one_order(machine: Any, scripts: Any, capacity: in
         assert [worker.failed for worker in workers] == [None] * len(workers)
         order = np.concatenate([np.zeros(0, EVENT), *seen])
         calls = {(n, number) for n, worker in enumerate(workers) for number, _ in worker.calls}
-        reference = run_reference(machine, order, calls)
+        reference, given = run_reference(machine, order, calls)
         parts = [records.copy() for records in engine.outputs()]
         compare(engine, reference, np.concatenate([reference.outputs[:0], *parts]))
     for number, worker in enumerate(workers):
-        check_worker(number, worker, order, reference.outputs)
+        check_worker(number, worker, order, given)
 
 
 def compare(engine: hr.Engine, reference: ReferenceEngine, found: Any) -> None:
@@ -131,7 +135,7 @@ def compare(engine: hr.Engine, reference: ReferenceEngine, found: Any) -> None:
     assert letters == sorted((failure.machine, failure.sequence) for failure in reference.failures)
 
 
-def check_worker(number: int, worker: Worker, order: Any, outputs: Any) -> None:
+def check_worker(number: int, worker: Worker, order: Any, given: dict[int, Any]) -> None:
     """Its events are in its order, what it published at once is in one piece, calls got theirs."""
     own = np.flatnonzero(order["thread"] == number)
     assert order["number"][own].tolist() == list(range(len(own)))
@@ -144,7 +148,7 @@ def check_worker(number: int, worker: Worker, order: Any, outputs: Any) -> None:
         sequence = int(own[numbered])
         if order["kind"][sequence] == 0:
             assert records is None
+            assert sequence not in given
             continue
-        wanted = outputs[outputs["origin"] == sequence]
         found = records[names].tolist() if len(records) else []
-        assert found == wanted[names].tolist()
+        assert found == given[sequence][names].tolist()

@@ -41,7 +41,7 @@ def test_every_stage_is_one_thread_all_the_time() -> None:
         for _ in range(20):
             e.publish(np.arange(10))
             e.call(1)
-        assert len(values_of(e)) == 220
+        assert len(values_of(e)) == 200
     assert [len(idents) for idents in threads.values()] == [1, 1, 1]
     assert len(set.union(*threads.values())) == 3
     assert threading.get_ident() not in set.union(*threads.values())
@@ -148,21 +148,27 @@ def refuse(*values: int) -> Any:
 
 def test_a_call_that_fails_in_front_is_not_seen_behind() -> None:
     with hr.Engine(stage("a", refuse(3)) >> stage("b"), 16) as engine:
+        witness = engine.output_ring.consumer("witness")
         engine.call(1, timeout=20)
         with pytest.raises(StepError, match="'a' failed at event 1"):
             engine.call(3, timeout=20)
         engine.call(5, timeout=20)
         assert engine.state == (6, 6)
-        assert values_of(engine) == [1, 5]
+        assert witness.poll()["value"].tolist() == [1, 5]
 
 
 def test_a_call_that_fails_behind_stays_done_in_front() -> None:
-    """One of its two descendants is refused: the caller hears of it, the other is an output."""
+    """One of its two descendants is refused: the caller hears of it, the other is an output.
+
+    But not one for `outputs()`, which gives what comes of published events.
+    """
     with hr.Engine(stage("a", repeat(2)) >> stage("b", refuse(6)), 16) as engine:
+        witness = engine.output_ring.consumer("witness")
         with pytest.raises(StepError, match="'b' failed at event 0"):
             engine.call(3, timeout=20)
         assert engine.state == (1, 7)
-        assert values_of(engine) == [7]
+        assert witness.poll()["value"].tolist() == [7]
+        assert values_of(engine) == []
         assert engine.dead_letters == ()
 
 
@@ -210,4 +216,4 @@ def test_any_wait_strategy_will_do(wait: hr.wait.WaitStrategy) -> None:
     with hr.Engine(stage("a", repeat(2)) >> stage("b"), 8, wait=wait) as engine:
         engine.publish(np.arange(50), timeout=20)
         assert engine.call(50, timeout=20)["value"].tolist() == [100, 101]
-        assert values_of(engine) == list(range(102))
+        assert values_of(engine) == list(range(100))

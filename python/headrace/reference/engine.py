@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.compose import Pipeline
+from headrace.compose import Pipeline, stages_of
 from headrace.errors import OutputError, StepError, UsageError
 from headrace.events import HEADER_FIELDS, as_events, payload, record_dtype
 from headrace.machine import Machine
@@ -47,8 +47,7 @@ class ReferenceEngine:
         self.failures: list[ReferenceFailure] = []
         self.halted = False
         self._on_error = on_error
-        stages = machine.stages if isinstance(machine, Pipeline) else (machine,)
-        self._stages = [_Stage(stage) for stage in stages]
+        self._stages = [_Stage(stage) for stage in stages_of(machine)]
         self._made: list[Array] = []
 
     def publish(self, events: Any, times_ns: Any = None) -> int:
@@ -102,7 +101,6 @@ class ReferenceEngine:
         sequence = self._stages[0].sequence
         failed: list[Exception] = []
         made = self._through(array, 0, failed)
-        self._made += made
         if failed:
             raise StepError(
                 f"the step failed at event {sequence}: {failed[-1]}",
@@ -112,7 +110,10 @@ class ReferenceEngine:
 
     @property
     def outputs(self) -> Array:
-        """All output records so far, in order: id, input time, origin, the machine's fields."""
+        """Records of all published events, in order: id, input time, origin, the machine's fields.
+
+        Those of called events are their callers'.
+        """
         return np.concatenate(self._made) if self._made else self._no_outputs()
 
     def _no_outputs(self) -> Array:

@@ -1,4 +1,8 @@
-"""Calls in flight: who waits for the outputs of which input."""
+"""Calls in flight: who waits for the outputs of which input.
+
+The outputs of a called input are its caller's, and nobody else's: also where the caller has given
+up waiting, they are not among those of published inputs.
+"""
 
 from __future__ import annotations
 
@@ -31,24 +35,46 @@ class Calls:
 
     def __init__(self) -> None:
         self._open: dict[int, Call] = {}
+        self._left: set[int] = set()  # nobody waits any more, but outputs may still come
 
     def __bool__(self) -> bool:
-        return bool(self._open)
+        return bool(self._open or self._left)
 
     def open(self, sequence: int) -> Call:
         call = self._open[sequence] = Call()
         return call
 
-    def close(self, sequence: int) -> None:
+    def cancel(self, sequence: int) -> None:
+        """The input was not published."""
         self._open.pop(sequence, None)
+
+    def leave(self, sequence: int) -> None:
+        """The caller waits no more, and stages may not yet be through with its input."""
+        self._left.add(sequence)  # before it is taken out: at no moment it is in neither
+        self._open.pop(sequence, None)
+
+    def close(self, sequence: int) -> None:
+        """All stages are through with the input, and so with those before."""
+        for one in [*self._open, *self._left]:  # also what an interrupt has kept from being closed
+            if one <= sequence:
+                self._open.pop(one, None)
+                self._left.discard(one)
 
     def get(self, sequence: int) -> Call | None:
         return self._open.get(sequence)
 
-    def collect(self, records: Records) -> None:
-        """Give each open call its part of some output records."""
+    def collect(self, records: Records) -> list[int]:
+        """Give each open call its part of the last stage's records; which inputs were called."""
         origins = records["origin"]
+        called = set()
         for sequence, call in list(self._open.items()):
             own = records[origins == sequence]
             if len(own):
                 call.collect(own)
+                called.add(sequence)
+        for sequence in list(self._left):
+            if sequence < origins[0]:
+                self._left.discard(sequence)
+            elif sequence in origins:
+                called.add(sequence)
+        return sorted(called)

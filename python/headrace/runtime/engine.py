@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from headrace.compose import Pipeline
+from headrace.compose import Pipeline, stages_of
 from headrace.errors import (
     EngineStopped,
     ForkedHandle,
     HeadraceError,
-    OutputsUnread,
     StepError,
     UsageError,
     WaitTimeout,
@@ -68,16 +67,6 @@ class Engine:
         for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", dead_letters_max)):
             if not isinstance(count, int) or count < 0:
                 raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
-        if isinstance(machine, type) and issubclass(machine, Machine):
-            raise UsageError(
-                f"an engine runs a machine, and {machine.__name__} is a class of machines; make "
-                f"one: {machine.__name__}()"
-            )
-        if not isinstance(machine, (Machine, Pipeline)):
-            raise UsageError(
-                f"an engine runs a machine or a pipeline of machines, not {machine!r}; decorate a "
-                "step function with @headrace.machine(event=..., ...)"
-            )
         self.machine = machine
         self._failures = Failures(dead_letters_max if on_error == "dead_letter" else 0)
         self._pid = os.getpid()
@@ -108,7 +97,7 @@ class Engine:
         name: str | None,
         keep_outputs: int,
     ) -> None:
-        machines = machine.stages if isinstance(machine, Pipeline) else (machine,)
+        machines = stages_of(machine)
         hooks = Hooks(self._on_failure, self._on_crash, self._emit, self._progress.moved)
         ring = self._ring(machines[0].event, capacity, name, timestamps=True)
         self._producer = ring.producer()
@@ -151,7 +140,9 @@ class Engine:
 
     def _emit(self, stage: Stage, records: Records) -> None:
         if self._calls and stage is self._stages[-1]:
-            self._calls.collect(records)
+            called = self._calls.collect(records)
+            if self._backlog is not None:
+                self._backlog.leave_out(called)
         self._outlets[stage].emit(records, lambda: self._reader_is_gone(stage))
 
     def _reader_is_gone(self, stage: Stage) -> bool:
@@ -212,7 +203,7 @@ class Engine:
             try:
                 self.publish(array, None if timeout is None else deadline.left())
             except BaseException:
-                self._calls.close(sequence)
+                self._calls.cancel(sequence)
                 raise
         try:
             if not self._wait_through(sequence + 1, deadline):
@@ -220,8 +211,10 @@ class Engine:
                     f"no answer to input {sequence:,} within {timeout:g} s; it is published and "
                     "will be stepped"
                 )
-        finally:
-            self._calls.close(sequence)
+        except BaseException:
+            self._calls.leave(sequence)
+            raise
+        self._calls.close(sequence)
         if call.error is not None:
             raise call.error
         output = self._stages[-1].machine.output
@@ -240,12 +233,12 @@ class Engine:
             raise WaitTimeout(f"not drained within {timeout:g} s: {', '.join(at)}{told}")
 
     def outputs(self, follow: bool = False) -> Iterator[Records]:
-        """Unread outputs, in order, as arrays of output records; each is yielded once.
+        """Unread outputs of published events, in order, as arrays of output records; each once.
 
-        Ends when the outputs of all that was published before have been yielded; with `follow`,
-        when the engine is closed, waiting for more until then. Raises UsageError if no machine
-        here has outputs or `keep_outputs` is 0, and the StepError that has halted the engine,
-        once the outputs before it are yielded.
+        Those of called events are their callers'. Ends when the outputs of all that was published
+        before have been yielded; with `follow`, when the engine is closed, waiting for more until
+        then. Raises UsageError if no machine here has outputs or `keep_outputs` is 0, and the
+        StepError that has halted the engine, once the outputs before it are yielded.
         """
         self._check_process()
         if self._backlog is None:
@@ -297,8 +290,9 @@ class Engine:
     def close(self, timeout: float | None = None) -> None:
         """Let the stages finish what was published, then stop them. Twice is allowed.
 
-        Unread outputs stay readable by `outputs()`. Raises WaitTimeout if a stage does not end in
-        time (closing again goes on with it), and the StepError that has halted the engine.
+        Unread outputs stay readable by `outputs()`. Raises
+        WaitTimeout if a stage does not end in time (closing again goes on with it), and the
+        StepError that has halted the engine.
         """
         deadline = Deadline(timeout)
         self._check_process()
@@ -358,12 +352,8 @@ class Engine:
             raise EngineStopped("this engine is closed")
 
     def _explain_standstill(self) -> None:
-        if self._backlog is not None and self._backlog.overflowing:
-            raise OutputsUnread(
-                "the engine stands still because its outputs are not read: read them from another "
-                "thread (for outputs in engine.outputs(follow=True)), publish less before reading, "
-                "or say how many to keep (keep_outputs=n, or 0 if nobody reads them)"
-            )
+        if self._backlog is not None:
+            self._backlog.check_room()
 
     def _through(self, end: int) -> bool:
         """Whether every stage is through with all that descends from inputs below `end`."""
