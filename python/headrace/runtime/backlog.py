@@ -8,6 +8,7 @@ Outputs of calls, which their callers get, are left out on the way.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections import deque
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.errors import OutputsUnread
+from headrace.errors import OutputsUnread, RingClosed
 from headrace.ringbuffer import Ring
 
 Records = np.ndarray[Any, Any]
@@ -101,7 +102,8 @@ class Backlog:
     def finish(self) -> None:
         """Take what is left of a ring that has ended, and leave the ring."""
         with self._lock:
-            while not self._all_here and self._move():
-                pass
+            with contextlib.suppress(RingClosed):  # by a user, with all that was in it
+                while not self._all_here and self._move():
+                    pass
             self._all_here = True
             self._consumer.close()

@@ -7,6 +7,7 @@ consume by name, and which `outputs()` reads.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from headrace.errors import (
     EngineStopped,
     ForkedHandle,
     HeadraceError,
+    RingClosed,
     StepError,
     UsageError,
     WaitTimeout,
@@ -74,7 +76,7 @@ class Engine:
         self._publishing = threading.RLock()
         self._progress = Progress()
         self._closed = False  # nothing more is taken
-        self._finished = False  # all is stepped over, and the rings are gone
+        self._finished = False  # all is stepped over, and the rings are left
         self._stages: list[Stage] = []
         self._rings: list[Ring] = []
         self._outlets: dict[Stage, Outlet] = {}
@@ -290,7 +292,7 @@ class Engine:
     def close(self, timeout: float | None = None) -> None:
         """Let the stages finish what was published, then stop them. Twice is allowed.
 
-        Unread outputs stay readable by `outputs()`. Raises
+        Unread outputs stay readable, by `outputs()` and by consumers of the output ring. Raises
         WaitTimeout if a stage does not end in time (closing again goes on with it), and the
         StepError that has halted the engine.
         """
@@ -309,10 +311,20 @@ class Engine:
                         raise WaitTimeout(f"stage {name} did not end in {timeout:g} s")
             if self._backlog is not None:
                 self._backlog.finish()
-            for ring in self._rings:
-                ring.close()
+            self._leave_rings()
             self._finished = True
         self._failures.check()
+
+    def _leave_rings(self) -> None:
+        """Consumers that others made of the rings keep them until they have read all there is."""
+        self._producer.close()
+        for stage in self._stages:
+            stage.leave()
+        for outlet in self._outlets.values():
+            outlet.close()
+        for ring in self._rings:
+            with contextlib.suppress(RingClosed):  # somebody has closed it, and thus its name
+                ring.unlink()
 
     def __enter__(self) -> Engine:
         return self

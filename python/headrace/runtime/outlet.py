@@ -41,6 +41,9 @@ class Outlet:
                 if reader_is_gone():
                     return
 
+    def close(self) -> None:
+        self._producer.close()
+
 
 def evict_the_dead(ring: Ring) -> None:
     """Take out consumers whose owners are gone: their successors would find no ring any more."""

@@ -7,6 +7,7 @@ input finds that input's outputs in the output ring.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headrace.engine import Stepper
-from headrace.errors import StepError
+from headrace.errors import RingClosed, StepError
 from headrace.events import payload
 from headrace.ringbuffer import Ring, WaitStrategy
 
@@ -138,6 +139,10 @@ class Stage:
         self._thread.join()
         return True
 
+    def leave(self) -> None:
+        """Leave the ring; after the thread's end."""
+        self.source.consumer.close()
+
     def state(self) -> Any:
         """A copy of the state between two batches."""
         with self.lock:
@@ -154,7 +159,8 @@ class Stage:
         finally:
             self.stopped = True
             if self.output_ring is not None:
-                self.output_ring.end()
+                with contextlib.suppress(RingClosed):  # by a user: no reason not to end
+                    self.output_ring.end()
             self._hooks.moved()
             self._ended.set()
 
