@@ -2,31 +2,41 @@
 
 A ring buffer in shared memory puts events into one order; state machines, `step(state, event) ->
 (state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`. Machines:
-`machine`, `Machine`, `Native`, `Pipeline`. Running them: `Engine`, `DeadLetter`. What can go wrong:
-`errors`. The definition of what is right: `headrace.reference`, and `headrace.testing` to hold
-machines of your own to it.
+`machine`, `Machine`, `Native`, `Pipeline`. Running them: `Engine`, `DeadLetter`. Keeping their
+inputs: `Journal`; going back in time: `replay`, `History`. What can go wrong: `errors`. The
+definition of what is right: `headrace.reference`, and `headrace.testing` to hold machines of your
+own to it.
 """
 
 from headrace import errors, wait
 from headrace._include import get_include
 from headrace.compose import Pipeline
+from headrace.journal import Journal
 from headrace.machine import Machine, machine
 from headrace.native import Native
+from headrace.replay import Branch, Change, History, Moment, Replay, replay
 from headrace.ringbuffer import Consumer, ConsumerInfo, Producer, Ring
 from headrace.runtime import DeadLetter, Engine
 
 __all__ = [
+    "Branch",
+    "Change",
     "Consumer",
     "ConsumerInfo",
     "DeadLetter",
     "Engine",
+    "History",
+    "Journal",
     "Machine",
+    "Moment",
     "Native",
     "Pipeline",
     "Producer",
+    "Replay",
     "Ring",
     "errors",
     "get_include",
     "machine",
+    "replay",
     "wait",
 ]

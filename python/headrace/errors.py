@@ -47,20 +47,32 @@ __all__ = [
     "EnvironmentFailure",
     "ForkedHandle",
     "HeadraceError",
+    "HistoryGone",
     "InputError",
     "InternalError",
+    "JournalDamaged",
+    "JournalError",
+    "JournalFailed",
+    "JournalFull",
+    "JournalLocked",
+    "JournalMismatch",
+    "JournalNotFound",
     "MachineError",
     "NativeStepError",
     "OutputError",
     "OutputsUnread",
     "ProducerError",
+    "ReplayParted",
     "RingClosed",
     "RingEnded",
     "RingExists",
     "RingFormatError",
     "RingNotFound",
+    "SnapshotFailed",
+    "StaleCall",
     "StaleEvent",
     "StaleView",
+    "StateError",
     "StepError",
     "StepMismatch",
     "UnknownConsumer",
@@ -95,3 +107,70 @@ class InputError(UsageError, ValueError):
         self.line = line
         self.column = column
         self.reason = reason
+
+
+class StateError(UsageError, TypeError):
+    """A state holds something that cannot be written down, or cannot be read back."""
+
+
+class StaleCall(UsageError):
+    """A client's call has a lower number than one it has made already."""
+
+
+class HistoryGone(UsageError, LookupError):
+    """The sequence lies before what is kept, or behind what there is."""
+
+
+class ReplayParted(HeadraceError, AssertionError):
+    """A replay went another way than the journal says it had gone.
+
+    `first`, `last`: it was right before input `first`, and is not behind input `last`.
+    """
+
+    def __init__(self, message: str, first: int, last: int) -> None:
+        super().__init__(message)
+        self.first = first
+        self.last = last
+
+
+class JournalNotFound(UsageError, FileNotFoundError):
+    """There is no journal in that folder."""
+
+    __str__ = Exception.__str__
+
+
+class JournalLocked(UsageError):
+    """Another process writes to the journal; the message says which."""
+
+
+class JournalMismatch(UsageError):
+    """The journal is of other events, or of another machine."""
+
+
+class JournalError(EnvironmentFailure):
+    """Something is wrong with a journal on the disk."""
+
+
+class JournalDamaged(JournalError, ValueError):
+    """What was on the disk is not there any more: which `file`, at which `offset` in bytes.
+
+    `sequence`: of the first input that cannot be read.
+    """
+
+    def __init__(self, message: str, *, file: str, offset: int, sequence: int) -> None:
+        super().__init__(f"{file}, byte {offset:,}: {message}")
+        self.file = file
+        self.offset = offset
+        self.sequence = sequence
+
+
+class JournalFailed(JournalError):
+    """Writing or syncing failed. The engine has stopped; open it anew to go on."""
+
+
+class JournalFull(JournalFailed):
+    """The disk is full. Nothing acknowledged is lost; make space and open the engine anew."""
+
+
+class SnapshotFailed(JournalError):
+    """A snapshot could not be written. The journal goes on without it."""

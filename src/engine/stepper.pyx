@@ -115,6 +115,31 @@ cdef class Stepper:
         """A deep copy of the state after the last event."""
         return self._copied(self.steps.state)
 
+    @property
+    def live_state(self):
+        """The state itself, which the next run may change in place."""
+        return self.steps.state
+
+    def checkpointed(self):
+        """The state after the last event as a value that is not changed any more: not to change."""
+        if self.log.count:
+            self._take_checkpoint()
+        kept = self.checkpoint
+        return kept.copy() if isinstance(kept, np.ndarray) else kept  # arrays are copied over
+
+    def restore(self, state, int64_t sequence):
+        """Go on from a state, which becomes the stepper's own, before event `sequence`."""
+        old = self.checkpoint
+        if self.native is not None and (
+                not isinstance(state, np.ndarray) or state.dtype != old.dtype
+                or state.shape != old.shape or not state.flags.c_contiguous):
+            raise MachineError(
+                f"machine {self.machine.name!r} has a native step, whose state is an array of "
+                f"{old.dtype} and shape {old.shape}; restored was {state!r}")
+        self.steps.state = state
+        self.sequence = sequence
+        self._take_checkpoint()
+
     def _copied(self, state):
         try:
             return copy_state(state)

@@ -36,6 +36,7 @@ class Ring:
         producers: Literal["single", "multi"] = "single",
         *,
         timestamps: bool = False,
+        first_sequence: int = 0,
     ) -> Ring: ...
     @staticmethod
     def attach(name: str) -> Ring: ...

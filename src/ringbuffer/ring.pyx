@@ -46,19 +46,25 @@ cdef class Ring:
         raise UsageError("use Ring.create(dtype, capacity) or Ring.attach(name)")
 
     @staticmethod
-    def create(dtype, capacity, name=None, producers="single", *, timestamps=False):
+    def create(dtype, capacity, name=None, producers="single", *, timestamps=False,
+               first_sequence=0):
         """A new, empty ring of `capacity` events (a power of two) of a NumPy `dtype`.
 
         With a `name` any process of this user can attach to it, until its creator closes it or
         ends; without one it is shared with forked children only. `producers`: "single" or
-        "multi". `timestamps`: keep an ingest time for each event. Raises DtypeError,
-        CapacityError, RingExists, UsageError, EnvironmentFailure.
+        "multi". `timestamps`: keep an ingest time for each event. `first_sequence`: of the first
+        event, where counting goes on from something earlier; rings of a single producer only.
+        Raises DtypeError, CapacityError, RingExists, UsageError, EnvironmentFailure.
         """
         if producers not in ("single", "multi"):
             raise UsageError(f"producers must be 'single' or 'multi', not {producers!r}")
+        if type(first_sequence) is not int or not 0 <= first_sequence < 1 << 61:
+            raise UsageError(f"first_sequence must be an integer from 0, not {first_sequence!r}")
+        if first_sequence and producers == "multi":
+            raise UsageError("only a ring of a single producer can begin at a first_sequence")
         cdef Ring self = Ring.__new__(Ring)
         self.segment = Segment.create(
-            dtype, capacity, name, producers == "multi", bool(timestamps))
+            dtype, capacity, name, producers == "multi", bool(timestamps), first_sequence)
         self.handles = weakref.WeakSet()
         return self
 

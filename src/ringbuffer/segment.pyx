@@ -88,8 +88,11 @@ cdef class Segment:
         raise TypeError("use Segment.create or Segment.attach")
 
     @staticmethod
-    def create(dtype, capacity, name, bint multi, bint times):
-        """A new segment; raises DtypeError, CapacityError, RingExists, EnvironmentFailure."""
+    def create(dtype, capacity, name, bint multi, bint times, int64_t first_sequence=0):
+        """A new segment, empty before a sequence (0 unless there is a single producer).
+
+        Raises DtypeError, CapacityError, RingExists, EnvironmentFailure.
+        """
         cdef Segment self = Segment.__new__(Segment)
         cdef hr_header *header
         checked = formats.check_dtype(dtype)
@@ -124,6 +127,7 @@ cdef class Segment:
         header.created_ns = realtime_ns()
         memcpy(self.mapping.head + sizeof(hr_header), <const char *>text, len(text))
         header.fixed_checksum = _fixed_checksum((<char *>header)[8:FIXED_BYTES], text)
+        header.cursor.value = first_sequence
         self._adopt(name, checked, layout)
         # Release: whoever reads the magic sees the header that it vouches for.
         store_release_u64(&header.magic, HR_MAGIC)

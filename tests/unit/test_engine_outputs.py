@@ -137,9 +137,9 @@ def test_calls_that_are_over_leave_nothing_behind() -> None:
         for _ in range(20):
             engine.call(2, timeout=20)
         assert not engine._calls
-        assert engine._backlog is not None
+        assert engine._line.backlog is not None
         assert list(engine.outputs()) == []
-        assert len(engine._backlog._called) <= 1
+        assert len(engine._line.backlog._called) <= 1
 
 
 def test_outputs_of_a_call_that_timed_out_are_nobodys() -> None:

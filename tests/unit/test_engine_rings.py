@@ -75,7 +75,7 @@ def test_after_close_nothing_of_the_engine_is_in_its_rings() -> None:
     engine = hr.Engine(adding("first") >> adding("second"), 16)
     engine.publish(np.arange(5))
     engine.close(timeout=20)
-    for ring in engine._rings:
+    for ring in engine._line.rings:
         assert ring.consumers == ()
         assert ring.ended
         ring.producer().close()  # the only place for one is free

@@ -10,7 +10,13 @@ import pytest
 from headrace import errors
 
 TESTS = Path(__file__).resolve().parents[1]
-FAMILIES = {"HeadraceError", "UsageError", "EnvironmentFailure", "InternalError"}
+FAMILIES = {
+    "EnvironmentFailure",
+    "HeadraceError",
+    "InternalError",
+    "JournalError",
+    "UsageError",
+}
 NAMED = sorted(set(errors.__all__) - FAMILIES)
 
 

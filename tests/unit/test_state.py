@@ -167,7 +167,8 @@ def test_what_is_one_stays_one() -> None:
     assert copied["a"] is copied["b"][0] is copied["b"][1] is copied["c"].x
     endless: list[Any] = []
     endless.append(endless)
-    assert (found := copy_state(endless)) is found[0]
+    found = copy_state(endless)
+    assert found is found[0]
 
 
 class Colour(enum.Enum):

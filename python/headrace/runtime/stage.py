@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xxhash
 
 from headrace.engine import Stepper
 from headrace.errors import RingClosed, StepError
@@ -35,10 +36,16 @@ RING_PARTS = 4
 class Hooks:
     """What a stage asks of its engine; called from the stage's thread."""
 
-    on_failure: Callable[[Stage, StepError, Records], bool]  # whether to go on with the next event
-    on_crash: Callable[[Stage, BaseException], None]  # the thread ends: not because of a step
+    on_failure: Callable[[StepError, Records], bool]  # whether to go on with the next event
+    on_crash: Callable[[BaseException], None]  # the thread ends: not because of a step
+    made: Callable[[Stage, Records], None]  # there are output records; the stage holds its lock
     emit: Callable[[Stage, Records], None]  # publish output records, however long that takes
     moved: Callable[[], None]  # some stage's `done` has changed, or a stage has stopped
+
+
+def id_of(record: Any) -> tuple[int, int]:
+    """The id of an output record."""
+    return int(record["input_sequence"]), int(record["output_index"])
 
 
 class Batch:
@@ -59,12 +66,13 @@ class Batch:
         self.first = first  # the sequence of the first event
         self.length = len(events)
 
-    def part(self, start: int) -> tuple[Any, Any, Any]:
-        """Events, ingest times and origins (None: their own sequences) from `start` on."""
+    def part(self, start: int, end: int) -> tuple[Any, Any, Any]:
+        """Events, ingest times and origins (None: their own sequences) of [start, end)."""
         events, times, origins = self._views
-        if start == 0:
+        if start == 0 and end == self.length:
             return events, times, origins
-        return events[start:], times[start:], None if origins is None else origins[start:]
+        part = slice(start, end)
+        return events[part], times[part], None if origins is None else origins[part]
 
     def event(self, index: int) -> Records:
         """A copy of one event, an array of length 1."""
@@ -107,16 +115,23 @@ class Stage:
         machine: Machine,
         ring: Ring,
         hooks: Hooks,
-        *,
-        step: str | None,
+        stepper: Stepper,
+        made: int,
         wait: WaitStrategy | None,
     ) -> None:
         self.machine = machine
         self.ring = ring
-        self.stepper = Stepper(machine, step)
+        self.stepper = stepper
         self.source = Source(ring, machine, wait)
         self.done = self.source.consumer.sequence  # all below is stepped, and its outputs are out
-        self.lock = threading.Lock()  # held while the state moves
+        self.lock = threading.Lock()  # held while the state moves, and what belongs to it:
+        self.at = self.done  # the state is that before this event
+        self.made = made  # output records so far
+        self.last_output = (-1, -1)  # the id of the last one
+        self.digest_every: int | None = None
+        self.on_digest: Callable[[], None] | None = None  # called with the lock held
+        self._rolling: Any = None  # digest of the outputs since event `_since`, once it was asked
+        self._since = self.at
         self.stopped = False
         self._ended = threading.Event()
         self.output_ring: Ring | None = None
@@ -143,6 +158,12 @@ class Stage:
         """Leave the ring; after the thread's end."""
         self.source.consumer.close()
 
+    def end_rolling(self, at: int) -> tuple[int, int]:
+        """Since which input outputs are digested, and the digest; it begins anew at input `at`."""
+        since, rolling = self._since, self._rolling
+        self._since, self._rolling = at, xxhash.xxh3_64()
+        return (at, self._rolling.intdigest()) if rolling is None else (since, rolling.intdigest())
+
     def state(self) -> Any:
         """A copy of the state between two batches."""
         with self.lock:
@@ -155,7 +176,7 @@ class Stage:
                 if batch is not None and not self._step_over(batch):
                     return
         except BaseException as error:
-            self._hooks.on_crash(self, error)
+            self._hooks.on_crash(error)
         finally:
             self.stopped = True
             if self.output_ring is not None:
@@ -169,34 +190,54 @@ class Stage:
         consumer = self.source.consumer
         start = 0
         while start < batch.length:
-            failure = self._run_steps(batch, start)
+            end = self._end_of_part(batch, start)
+            failure = self._run_steps(batch, start, end)
             if failure is None:
-                break
+                start = end
+                continue
             start = failure.sequence - batch.first
             failure.origin = batch.origin(start)
             self.done = failure.sequence  # before anybody can hear of the failure
-            if not self._hooks.on_failure(self, failure, batch.event(start)):
+            if not self._hooks.on_failure(failure, batch.event(start)):
                 batch.let_go()
                 consumer.release(start)
                 return False
             start += 1
+            self.at = batch.first + start
         batch.let_go()
         consumer.release()
         self.done = consumer.sequence
         self._hooks.moved()
         return True
 
-    def _run_steps(self, batch: Batch, start: int) -> StepError | None:
-        """Step over the batch from `start` on, and emit; the failure, if a step failed."""
+    def _end_of_part(self, batch: Batch, start: int) -> int:
+        """Up to where to step at once: a digest that is due wants the state in between."""
+        if self.digest_every is None:
+            return batch.length
+        at = batch.first + start
+        return min(batch.length, start + self.digest_every - at % self.digest_every)
+
+    def _run_steps(self, batch: Batch, start: int, end: int) -> StepError | None:
+        """Step over a part of the batch, and emit; the failure, if a step failed."""
         failure: StepError | None = None
         with self.lock:
             try:
-                events, times, origins = batch.part(start)
+                events, times, origins = batch.part(start, end)
                 records = self.stepper.run(events, times, batch.first + start, origins)
+                self.at = batch.first + end
             except StepError as error:
                 records, error.partial = error.partial, None
                 failure = error.with_traceback(None)  # the step's own stays, in __cause__
+                self.at = failure.sequence
             del events, times, origins
+            if records is not None and len(records):
+                self.made += len(records)
+                if self._rolling is not None:
+                    self._rolling.update(records.view(np.uint8))
+                    self.last_output = id_of(records[-1])
+                self._hooks.made(self, records)
+            if self.on_digest is not None and self.at % (self.digest_every or 1) == 0:
+                self.on_digest()
         if records is not None and len(records):
             self._hooks.emit(self, records)
         return failure

@@ -1,0 +1,21 @@
+"""Errors of the file system, told as what they are to somebody who opens a journal."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from headrace.errors import JournalFailed, JournalFull
+from headrace.journal.writer import NO_SPACE
+
+
+@contextlib.contextmanager
+def failing(folder: str) -> Iterator[None]:
+    """Raise JournalFailed or JournalFull for an OSError while a folder is opened."""
+    try:
+        yield
+    except OSError as error:
+        kind = JournalFull if error.errno in NO_SPACE else JournalFailed
+        raise kind(
+            f"{folder}: the journal cannot be opened: {error.strerror or error}"
+        ) from error

@@ -1,0 +1,91 @@
+"""The names in a journal's folder, and its lock.
+
+    0000000003-00000000000000786432.segment   number of the segment, first sequence in it
+    00000000000001048576.snapshot             a state: that before this sequence
+    spare                                     the next segment, zeros so far
+    lock                                      held by whoever writes
+    kept/                                     copies of what was cut off or put aside
+    outputs/                                  the journal of outputs, a folder like this one
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import socket
+import sys
+
+from headrace.errors import JournalDamaged, JournalLocked, JournalNotFound
+from headrace.ports import Disk, Lock
+
+SPARE = "spare"
+LOCK = "lock"
+KEPT = "kept"
+OUTPUTS = "outputs"
+_SEGMENT = re.compile(r"(\d{10})-(\d{20})\.segment")
+_SNAPSHOT = re.compile(r"(\d{20})\.snapshot")
+
+
+def segment_name(number: int, first_sequence: int) -> str:
+    return f"{number:010d}-{first_sequence:020d}.segment"
+
+
+def snapshot_name(sequence: int) -> str:
+    return f"{sequence:020d}.snapshot"
+
+
+def join(*parts: str) -> str:
+    return "/".join(parts)
+
+
+def list_segments(disk: Disk, folder: str) -> list[tuple[int, int]]:
+    """Number and first sequence of each segment, in order, from the names alone.
+
+    Raises JournalNotFound; JournalDamaged where the numbers have a gap.
+    """
+    try:
+        names = disk.names(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        raise JournalNotFound(f"{folder}: there is no journal") from None
+    found = sorted((int(m[1]), int(m[2])) for m in map(_SEGMENT.fullmatch, names) if m)
+    for (number, _), (behind, first) in itertools.pairwise(found):
+        if behind != number + 1:
+            missing = f"{number + 1}" if behind == number + 2 else f"{number + 1} to {behind - 1}"
+            raise JournalDamaged(
+                f"segment {missing} is missing, with the inputs before {first:,}",
+                file=join(folder, segment_name(behind, first)),
+                offset=0,
+                sequence=first,
+            )
+    return found
+
+
+def list_snapshots(disk: Disk, folder: str) -> list[int]:
+    """The sequences of the snapshots that there are, in order, good or not."""
+    if not disk.exists(folder):
+        return []
+    return sorted(int(m[1]) for m in map(_SNAPSHOT.fullmatch, disk.names(folder)) if m)
+
+
+def holds_a_journal(disk: Disk, folder: str) -> bool:
+    """Whether there is at least one segment."""
+    return disk.exists(folder) and any(map(_SEGMENT.fullmatch, disk.names(folder)))
+
+
+def take_lock(disk: Disk, folder: str) -> Lock:
+    """Become the one writer of a folder. Raises JournalLocked, saying who is."""
+    me = {"pid": os.getpid(), "host": socket.gethostname(), "command": " ".join(sys.argv)[:200]}
+    lock = disk.lock(join(folder, LOCK), json.dumps(me))
+    if isinstance(lock, str):
+        raise JournalLocked(f"{folder}: another writer has it open: {_who(lock)}")
+    return lock
+
+
+def _who(text: str) -> str:
+    try:
+        holder = json.loads(text)
+        return f"process {holder['pid']} on {holder['host']} ({holder['command']})"
+    except (ValueError, KeyError, TypeError):
+        return text

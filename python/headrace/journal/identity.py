@@ -1,0 +1,47 @@
+"""What a journal is of: the dtype of its events, and the machine that they are for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from headrace.errors import JournalMismatch, RingFormatError
+from headrace.ringbuffer.formats import dtype_to_text, text_to_dtype
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Stands as JSON in each segment's header."""
+
+    event: np.dtype[Any]
+    machine: str  # its name; of a pipeline, the names joined by " >> "
+    version: str  # its version; of a pipeline, joined likewise
+    headrace: str  # the version that wrote the segment
+
+    def encode(self) -> bytes:
+        """Its text. Raises DtypeError."""
+        return msgspec.json.encode({**vars(self), "event": dtype_to_text(self.event).decode()})
+
+    @classmethod
+    def decode(cls, text: bytes) -> Identity:
+        """What a text says. Raises RingFormatError."""
+        try:
+            said = msgspec.json.decode(text, type=dict[str, str])
+            return cls(
+                text_to_dtype(said["event"].encode()),
+                said["machine"],
+                said["version"],
+                said["headrace"],
+            )
+        except (msgspec.DecodeError, KeyError) as error:
+            raise RingFormatError(f"its description cannot be read: {error}") from None
+
+    def check_fits(self, folder: str, event: np.dtype[Any], machine: str) -> None:
+        """Raise JournalMismatch unless a machine can go on with this journal."""
+        if self.event != event:
+            raise JournalMismatch(
+                f"{folder} is a journal of {self.event}; machine {machine!r} takes {event}"
+            )

@@ -1,0 +1,77 @@
+"""Notes: what a journal keeps beside the events, in the frames, by sequence.
+
+A list of small records in MessagePack, each with its kind; readers pass over kinds that they do not
+know, so that later versions can add some.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Note(msgspec.Struct, frozen=True, tag_field="kind", array_like=False):
+    """One note; `sequence` is that of the input it belongs to, or stands before."""
+
+    sequence: int
+
+
+class Called(Note, frozen=True, tag="called"):
+    """The input came by `call`: its failure is its caller's, and does not halt the engine.
+
+    `client` and `number`: who called, and the how-manieth call it was; "" and 0 if they did not
+    say, and then the answer is not kept.
+    """
+
+    client: str = ""
+    number: int = 0
+
+
+class Digest(Note, frozen=True, tag="digest"):
+    """The state before input `sequence`, and the outputs before it, in few bytes."""
+
+    state: str  # as headrace.state.state_digest makes it; of a pipeline, of the tuple of states
+    outputs: int  # how many records there were
+    since: int  # an input: the rolling digest is that of the outputs of the inputs from there on
+    rolling: int  # XXH3 of their bytes, one record after the other
+
+
+class Opened(Note, frozen=True, tag="opened"):
+    """An engine began to write here."""
+
+    machine: str
+    version: str
+    headrace: str
+
+
+class Sealed(Note, frozen=True, tag="sealed"):
+    """The engine was closed, and nothing is missing before this."""
+
+
+AnyNote = Called | Digest | Opened | Sealed
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_one = msgspec.msgpack.Decoder(AnyNote)
+_kind = msgspec.msgpack.Decoder(dict[str, Any])
+_KNOWN = {"called", "digest", "opened", "sealed"}
+
+
+def encode_notes(notes: list[AnyNote]) -> bytes:
+    """The bytes of some notes; none at all for none."""
+    return _encoder.encode(notes) if notes else b""
+
+
+def decode_notes(data: bytes) -> list[AnyNote]:
+    """The notes of known kinds. Raises ValueError for bytes that are no notes."""
+    if not data:
+        return []
+    found = []
+    for raw in _decoder.decode(data):
+        try:
+            found.append(_one.decode(raw))
+        except msgspec.ValidationError:
+            if _kind.decode(raw).get("kind") in _KNOWN:
+                raise
+    return found

@@ -1,0 +1,166 @@
+"""Opening a journal to go on with it: what there is, what is cut off, where writing goes on.
+
+Recovery = the newest good snapshot + the frames behind it. A torn tail is cut off: a copy goes to
+the folder `kept`, and zeros are written over it, so that nothing of it can ever be taken for what
+is written there later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from headrace.errors import JournalDamaged
+from headrace.journal.folder import (
+    KEPT,
+    holds_a_journal,
+    join,
+    list_snapshots,
+    segment_name,
+    snapshot_name,
+)
+from headrace.journal.reader import Reader, Tear
+from headrace.journal.segment import Frame, Position
+from headrace.journal.snapshots import BadSnapshot, Snapshot, newest_snapshot
+from headrace.ports import Disk
+
+_ZEROS = bytes(1 << 20)
+
+
+@dataclass
+class Recovery:
+    """What opening a journal found."""
+
+    snapshot: Snapshot | None = None
+    inputs: int = 0  # stepped over again, from the snapshot on
+    tear: Tear | None = None  # what was cut off
+    bad_snapshots: list[BadSnapshot] = field(default_factory=list)  # passed over
+
+    @property
+    def lines(self) -> list[str]:
+        """What a person should know of it; nothing where nothing was wrong."""
+        told = [f"passed over the snapshot {bad}" for bad in self.bad_snapshots]
+        return told + ([str(self.tear)] if self.tear else [])
+
+
+class Tail:
+    """The journal from the newest good snapshot on, or from its beginning.
+
+    Raises JournalDamaged. After `frames` has come to its end, `end` is where writing goes on.
+    """
+
+    def __init__(self, disk: Disk, folder: str, before: int | None = None) -> None:
+        self._disk = disk
+        self._folder = folder
+        self.recovery = Recovery()
+        self.reader: Reader | None = None
+        if not holds_a_journal(disk, folder):
+            left = list_snapshots(disk, folder)
+            if left:
+                raise JournalDamaged(
+                    f"there is a snapshot, and no segment of a journal: the inputs behind it, "
+                    f"from {left[-1]:,} on, are missing",
+                    file=join(folder, snapshot_name(left[-1])),
+                    offset=0,
+                    sequence=left[-1],
+                )
+            return
+        self.reader = Reader(disk, folder)
+        number, first = self.reader.names[-1]
+        self.journal_id = self.reader.segment(number, first).header.journal_id
+        snapshot, bad = newest_snapshot(disk, folder, self.journal_id, before)
+        self.recovery.snapshot = snapshot
+        self.recovery.bad_snapshots = bad
+        self._start = self._where_to_start(self.reader, snapshot)
+
+    def _where_to_start(self, reader: Reader, snapshot: Snapshot | None) -> Position:
+        sequence = 0 if snapshot is None else snapshot.sequence
+        if sequence < reader.first_sequence:
+            raise JournalDamaged(
+                f"the inputs from {sequence:,} on are missing, and no good snapshot covers them",
+                file=join(self._folder, segment_name(*reader.names[0])),
+                offset=0,
+                sequence=sequence,
+            )
+        if snapshot is not None:
+            place = snapshot.position
+            for name in reader.names:
+                if name[0] == place.number and name[1] <= place.sequence <= sequence:
+                    segment = reader.segment(*name)
+                    good = not isinstance(segment.frame_at(place), str)
+                    if good or place == segment.start:
+                        return place
+        return reader.start_of(sequence)
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames with inputs behind the snapshot, or with notes; the first may begin before it."""
+        if self.reader is None:
+            return
+        snapshot = self.recovery.snapshot
+        start = 0 if snapshot is None else snapshot.sequence
+        for frame in self.reader.frames(self._start):
+            if frame.header.end > start or frame.header.notes_bytes:
+                self.recovery.inputs += max(0, frame.header.end - max(start, frame.first_sequence))
+                yield frame
+        end = self.end
+        if end is not None and end.sequence < start:
+            raise JournalDamaged(
+                f"a snapshot knows of inputs up to {start:,}, and the journal ends here: it has "
+                "lost what was safe",
+                file=join(self._folder, segment_name(*self.reader.names[-1])),
+                offset=end.offset,
+                sequence=end.sequence,
+            )
+        self.recovery.tear = self.reader.tear
+
+    @property
+    def end(self) -> Position | None:
+        """Behind the last frame; None: there is no journal yet."""
+        return None if self.reader is None else self.reader.end
+
+    def cut(self) -> None:
+        """Cut the torn tail off, keeping a copy. Raises OSError."""
+        tear = self.recovery.tear
+        if tear is None or self.reader is None:
+            return
+        disk, kept = self._disk, join(self._folder, KEPT)
+        disk.make_folder(kept)
+        for number, first in reversed(self.reader.names):
+            if number > tear.position.number:
+                name = segment_name(number, first)
+                disk.rename(join(self._folder, name), free_name(disk, kept, name))
+        disk.sync_folder(kept)
+        disk.sync_folder(self._folder)
+        self._cut_segment(tear, kept)
+        self.reader.refresh()
+
+    def _cut_segment(self, tear: Tear, kept: str) -> None:
+        disk = self._disk
+        offset = tear.position.offset
+        file = disk.open(tear.file, writable=True)
+        try:
+            data = file.map()[offset:]
+            used = int(data.nonzero()[0][-1]) + 1 if data.any() else 0
+            if not used:
+                return
+            name = free_name(disk, kept, f"{tear.file.rsplit('/', 1)[-1]}-{offset}.torn")
+            copy = disk.create(name, 0)
+            copy.write(0, [data[:used].tobytes()])
+            copy.sync()
+            copy.close()
+            disk.sync_folder(kept)
+            for begin in range(0, used, len(_ZEROS)):
+                file.write(offset + begin, [_ZEROS[: min(len(_ZEROS), used - begin)]])
+            file.sync()
+        finally:
+            file.close()
+
+
+def free_name(disk: Disk, folder: str, name: str) -> str:
+    """A path in a folder that nothing has yet: the name, or the name and a number."""
+    path = join(folder, name)
+    for number in range(1, 1 << 30):
+        if not disk.exists(path):
+            break
+        path = join(folder, f"{name}.{number}")
+    return path

@@ -1,0 +1,21 @@
+"""Stepping over a journal again: for recovery, to verify it, and to look at the past."""
+
+from headrace.replay.branch import Branch
+from headrace.replay.changes import Change
+from headrace.replay.fold import Fold
+from headrace.replay.history import History, Moment
+from headrace.replay.parting import Parting, Rehearsal, rehearse
+from headrace.replay.replay import Replay, replay
+
+__all__ = [
+    "Branch",
+    "Change",
+    "Fold",
+    "History",
+    "Moment",
+    "Parting",
+    "Rehearsal",
+    "Replay",
+    "rehearse",
+    "replay",
+]

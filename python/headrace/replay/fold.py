@@ -1,0 +1,245 @@
+"""Machines stepped over inputs in this thread, without rings: what recovery and replay are.
+
+Does what the stages of an engine do, batch by batch: the outputs of one machine are the next one's
+events, a step that raises changes nothing, and numbers and ids come out the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from headrace.compose import Pipeline, stages_of
+from headrace.engine import Stepper
+from headrace.engine.copying import copy_state
+from headrace.errors import JournalMismatch, StepError
+from headrace.events import payload, record_dtype
+from headrace.journal.snapshots import Snapshot, StageState
+from headrace.journal.states import decode_state, encode_state, known_classes
+from headrace.machine import Machine
+from headrace.state import state_digest
+
+Records = np.ndarray[Any, Any]
+OnFailure = Callable[[StepError, Records], bool]  # whether to go on with the next event
+
+
+def name_of(machine: Machine | Pipeline) -> str:
+    """The name of a machine or a pipeline."""
+    return " >> ".join(each.name for each in stages_of(machine))
+
+
+def version_of(machine: Machine | Pipeline) -> str:
+    """The version of a machine; of a pipeline, all of them."""
+    return " >> ".join(str(each.version) for each in stages_of(machine))
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """A place to come back to; nobody changes the states in it."""
+
+    sequence: int
+    states: list[Any]
+    sequences: list[int]
+    made: list[int]
+    rolling: Any
+
+
+class Fold:
+    """The state of a machine or a pipeline, moved on by `run`. Not thread-safe.
+
+    `on_failure(error, event)` decides what a failed step does: True passes the event over, False
+    raises the StepError, with the state before the event. Raises MachineError.
+    """
+
+    def __init__(
+        self,
+        machine: Machine | Pipeline,
+        step: str | None = None,
+        on_failure: OnFailure | None = None,
+    ) -> None:
+        self.machine = machine
+        self.machines = stages_of(machine)
+        self.steppers = [Stepper(each, step) for each in self.machines]
+        self.made = [0] * len(self.machines)
+        self.sequence = 0  # of the next input
+        self.rolling = xxhash.xxh3_64()  # of the output records since it was begun
+        self.last_output = (-1, -1)  # the id of the last output record
+        self._sequences = [0] * len(self.machines)  # of the next event of each
+        self._on_failure = on_failure
+
+    @property
+    def state(self) -> Any:
+        """A copy of the state; of a pipeline, the tuple of its machines' states."""
+        states = tuple(stepper.state for stepper in self.steppers)
+        return states if isinstance(self.machine, Pipeline) else states[0]
+
+    @property
+    def kept_state(self) -> Any:
+        """The same without copying where that can be: not to be changed."""
+        states = tuple(stepper.checkpointed() for stepper in self.steppers)
+        return states if isinstance(self.machine, Pipeline) else states[0]
+
+    @property
+    def live_state(self) -> Any:
+        """The state itself, which the next run may change in place: to look at only."""
+        states = tuple(stepper.live_state for stepper in self.steppers)
+        return states if isinstance(self.machine, Pipeline) else states[0]
+
+    @property
+    def digest(self) -> str:
+        """Of the state."""
+        return state_digest(self.kept_state)
+
+    @property
+    def sequences(self) -> list[int]:
+        """Of the next event of each machine."""
+        return list(self._sequences)
+
+    def run(self, events: Records, times: Any) -> Records:
+        """Step over inputs; the last machine's output records, good until the next run.
+
+        `times`: int64, one for each. Raises StepError: all before that input is stepped over, and
+        `partial` has the outputs of that.
+        """
+        parts: list[Records] = []
+        first = self.sequence
+        try:
+            self._through(0, events, times, None, parts)
+        except StepError as error:
+            self.sequence = error.origin
+            error.partial = self._joined(parts)
+            raise
+        self.sequence = first + len(events)
+        return self._joined(parts)
+
+    def _joined(self, parts: list[Records]) -> Records:
+        if len(parts) == 1:
+            made = parts[0]
+        elif parts:
+            made = np.concatenate(parts)
+        else:
+            return self.no_outputs()
+        self.rolling.update(made.view(np.uint8).data)
+        self.last_output = int(made[-1]["input_sequence"]), int(made[-1]["output_index"])
+        return made
+
+    def begin_rolling(self) -> None:
+        """Begin the digest of the outputs anew."""
+        self.rolling = xxhash.xxh3_64()
+
+    def no_outputs(self) -> Records:
+        """An array of no output records."""
+        output = self.machines[-1].output
+        return np.empty(0, np.dtype([]) if output is None else record_dtype(output))
+
+    def _through(
+        self, depth: int, events: Records, times: Any, origins: Any, parts: list[Records]
+    ) -> None:
+        """Step machine `depth` over events, and those behind it over what it makes."""
+        stepper = self.steppers[depth]
+        first = self._sequences[depth]
+        start = 0
+        while start < len(events):
+            failure = None
+            try:
+                records = stepper.run(
+                    events[start:],
+                    times[start:],
+                    first + start,
+                    None if origins is None else origins[start:],
+                )
+                self._sequences[depth] = first + len(events)
+            except StepError as error:
+                records, error.partial = error.partial, None
+                failure = error.with_traceback(None)
+                self._sequences[depth] = failure.sequence
+            if records is not None and len(records):
+                self._pass_on(depth, records, parts)
+            if failure is None:
+                break
+            start = failure.sequence - first
+            failure.origin = first + start if origins is None else int(origins[start])
+            event = events[start : start + 1].copy()
+            if self._on_failure is None or not self._on_failure(failure, event):
+                raise failure
+            start += 1
+            self._sequences[depth] = first + start
+
+    def _pass_on(self, depth: int, records: Records, parts: list[Records]) -> None:
+        self.made[depth] += len(records)
+        if depth + 1 == len(self.machines):
+            parts.append(records)
+            return
+        own = payload(records, self.machines[depth + 1].event)
+        self._through(depth + 1, own, records["input_time_ns"], records["origin"], parts)
+
+    def bookmark(self) -> Bookmark:
+        """This place, to come back to."""
+        states = [stepper.checkpointed() for stepper in self.steppers]
+        return Bookmark(
+            self.sequence, states, list(self._sequences), list(self.made), self.rolling.copy()
+        )
+
+    def go_to(self, bookmark: Bookmark) -> None:
+        """Go back, or on, to a place; also to one of another fold of such machines."""
+        for stepper, state, sequence in zip(
+            self.steppers, bookmark.states, bookmark.sequences, strict=True
+        ):
+            stepper.restore(copy_state(state), sequence)
+        self.sequence = bookmark.sequence
+        self._sequences = list(bookmark.sequences)
+        self.made = list(bookmark.made)
+        self.rolling = bookmark.rolling.copy()
+
+    def start_anew(self) -> None:
+        """Go back to before the first input."""
+        for index, each in enumerate(self.machines):
+            self.steppers[index].restore(each.initial(), 0)
+        self.sequence = 0
+        self._sequences = [0] * len(self.machines)
+        self.made = [0] * len(self.machines)
+
+    @staticmethod
+    def copied(value: Any) -> Any:
+        """A copy of a part of a state."""
+        return copy_state(value)
+
+    def stage_states(self) -> list[StageState]:
+        """What a snapshot keeps of each machine. Raises StateError."""
+        return [
+            StageState(
+                each.name,
+                each.version,
+                sequence,
+                made,
+                encode_state(stepper.checkpointed(), known_classes(each)),
+            )
+            for each, stepper, sequence, made in zip(
+                self.machines, self.steppers, self._sequences, self.made, strict=True
+            )
+        ]
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot. Raises JournalMismatch, StateError, MachineError."""
+        names = [(stage.name, stage.version) for stage in snapshot.stages]
+        have = [(each.name, each.version) for each in self.machines]
+        if names != have:
+            raise JournalMismatch(
+                f"the snapshot before input {snapshot.sequence:,} is of {_named(names)}, and "
+                f"{_named(have)} cannot go on from it; replay from the beginning"
+            )
+        for index, stage in enumerate(snapshot.stages):
+            state = decode_state(stage.state, known_classes(self.machines[index]))
+            self.steppers[index].restore(state, stage.sequence)
+            self._sequences[index] = stage.sequence
+            self.made[index] = stage.made
+        self.sequence = snapshot.sequence
+        self.last_output = snapshot.last_output
+
+
+def _named(machines: list[tuple[str, int]]) -> str:
+    return " >> ".join(f"{name} version {version}" for name, version in machines)

@@ -1,0 +1,75 @@
+"""A journal to be stepped over again: its inputs, its snapshots, and what is noted about them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from headrace.compose import Pipeline, stages_of
+from headrace.errors import StepError, UsageError
+from headrace.journal.folder import list_snapshots
+from headrace.journal.index import Index
+from headrace.journal.layout import BadHeader
+from headrace.journal.notes import Called, Digest
+from headrace.journal.reader import Reader
+from headrace.journal.settings import Journal
+from headrace.journal.snapshots import Snapshot, read_snapshot
+from headrace.machine import Machine
+from headrace.ports import Disk, LocalDisk
+from headrace.replay.fold import Fold, name_of
+
+
+class Source:
+    """A journal, opened to be read; nothing in it is changed, and an engine may go on writing it.
+
+    Raises JournalNotFound, JournalDamaged, JournalMismatch, UsageError.
+    """
+
+    def __init__(self, path: Any, machine: Machine | Pipeline) -> None:
+        self.disk: Disk
+        if isinstance(path, Journal):
+            self.disk, self.folder = path.disk, path.path
+        elif isinstance(path, (str, os.PathLike)):
+            self.disk, self.folder = LocalDisk(), os.fspath(path)
+        else:
+            raise UsageError(f"path must be a folder or a headrace.Journal, not {path!r}")
+        self.machine = machine
+        self.reader = Reader(self.disk, self.folder)
+        if not self.reader.names:
+            raise UsageError(f"{self.folder}: the journal is empty: no engine has written to it")
+        self.journal_id = self.reader.segment(*self.reader.names[-1]).header.journal_id
+        event = stages_of(machine)[0].event
+        self.reader.identity.check_fits(self.folder, event, name_of(machine))
+        self.index = Index(self.reader)
+        self.called: set[int] = set()
+        self.digests: dict[int, list[Digest]] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the notes anew, as far as the journal goes now."""
+        self.reader.refresh()
+        for note in self.index.notes():
+            if isinstance(note, Called):
+                self.called.add(note.sequence)
+            elif isinstance(note, Digest):
+                known = self.digests.setdefault(note.sequence, [])
+                if note not in known:
+                    known.append(note)
+
+    def fold(self, step: str | None = None, machine: Machine | Pipeline | None = None) -> Fold:
+        """A fold that passes failed steps over, as the engine did or could have done."""
+        return Fold(machine or self.machine, step, self._pass_over)
+
+    def _pass_over(self, error: StepError, event: Any) -> bool:
+        return True
+
+    def snapshot_sequences(self) -> list[int]:
+        """Where there are snapshots, in order."""
+        return list_snapshots(self.disk, self.folder)
+
+    def snapshot(self, sequence: int) -> Snapshot | None:
+        """A snapshot, unless it is damaged."""
+        try:
+            return read_snapshot(self.disk, self.folder, sequence, self.journal_id)
+        except (BadHeader, OSError):
+            return None

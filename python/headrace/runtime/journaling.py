@@ -1,0 +1,137 @@
+"""The journal of a running engine: who writes it, and who waits for it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+
+from headrace.errors import HistoryGone, JournalError, MachineError
+from headrace.journal.notes import AnyNote
+from headrace.ringbuffer import WaitStrategy
+from headrace.runtime.deadline import Deadline
+from headrace.runtime.keeper import Cut, Keeper, digest_of
+from headrace.runtime.line import Line
+from headrace.runtime.opening import Opening
+from headrace.runtime.output_journal import read_outputs
+from headrace.runtime.recorder import Recorder
+from headrace.runtime.stage import Records
+
+
+class Journaling:
+    """Recorders of inputs and outputs, and the keeper of snapshots, for a line."""
+
+    def __init__(
+        self,
+        opening: Opening,
+        line: Line,
+        wait: WaitStrategy | None,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        settings = opening.settings
+        self._opening = opening
+        self._line = line
+        self.recorder = Recorder(line.rings[0], opening.writer, settings.level, wait, on_failure)
+        self._outputs: Recorder | None = None
+        if opening.outputs is not None:
+            self._outputs = Recorder(
+                line.rings[-1], opening.outputs.writer, "os", wait, on_failure
+            )
+        self._keeper = Keeper(
+            settings,
+            self.recorder,
+            self._take_cut,
+            lambda: line.stages[0].done,
+            version("headrace"),
+            on_failure,
+        )
+        line.wait_safe = self._wait_safe
+        line.stages[-1].end_rolling(line.stages[0].at)  # from here on it is digested
+        if settings.digest_every is not None and len(line.stages) == 1:
+            line.stages[0].digest_every = settings.digest_every
+            line.stages[0].on_digest = lambda: self._digest(line.cut_here())
+
+    def start(self) -> None:
+        self.recorder.start()
+        if self._outputs is not None:
+            self._outputs.start()
+        self._keeper.start()
+
+    def note(self, note: AnyNote) -> None:
+        """Write a note with the input that is published next."""
+        self.recorder.note(note)
+
+    def take_back(self) -> None:
+        """The input of the last note was not published after all."""
+        self.recorder.take_back()
+
+    def outputs_before_recovery(self, after: tuple[int, int]) -> Iterator[Records]:
+        """Outputs behind an id that were made before what recovery has made again.
+
+        Raises HistoryGone if there were some, and no journal of outputs has them.
+        """
+        snapshot = self._opening.recovery.snapshot
+        if snapshot is None or after >= snapshot.last_output:
+            return
+        if self._opening.outputs is None:
+            sequence, index = snapshot.last_output
+            raise HistoryGone(
+                f"outputs behind {after} were made before the snapshot that the engine was opened "
+                f"on, the last one with the id ({sequence}, {index}), and are not kept; with "
+                "Journal(outputs=True) they would be"
+            )
+        settings = self._opening.settings
+        for records in read_outputs(settings.disk, settings.path, after):
+            ids = records["input_sequence"], records["output_index"]
+            sequence, index = snapshot.last_output
+            old = (ids[0] < sequence) | ((ids[0] == sequence) & (ids[1] <= index))
+            if not old.any():
+                return
+            yield records[old]
+
+    def wait_durable(self, end: int, deadline: Deadline) -> bool:
+        """Wait until inputs before `end` may be acknowledged; False: out of time."""
+        return self.recorder.wait_durable(end, deadline)
+
+    def snapshot(self, deadline: Deadline) -> int:
+        """Write a snapshot; the sequence it is of."""
+        return self._keeper.snapshot(deadline)
+
+    def _wait_safe(self, end: int) -> None:
+        self.recorder.wait_durable(end, Deadline(None))
+
+    def _take_cut(self, deadline: Deadline) -> Cut | None:
+        cut = self._line.take_cut(deadline)
+        if cut is not None and self._outputs is not None:
+            # Outputs before a snapshot are not made again: they must be safe before it is.
+            self._outputs.wait_synced(cut.stages[-1].made, deadline)
+        return cut
+
+    def _digest(self, cut: Cut) -> None:
+        self.recorder.note_loosely(digest_of(cut))
+
+    def join(self, deadline: Deadline) -> bool:
+        """Once the rings have ended: wait until all is written; False: out of time."""
+        self._keeper.stop()
+        recorders = [self.recorder, *([self._outputs] if self._outputs else [])]
+        return all(recorder.join(deadline.left()) for recorder in recorders)
+
+    def finish(self) -> None:
+        """Seal the journal, and let others open it. Raises JournalFailed."""
+        try:
+            if self.recorder.failed is None:
+                cut = self._line.take_cut(Deadline(0))
+                if cut is not None:
+                    with contextlib.suppress(MachineError):  # a state that has no digest
+                        self._digest(cut)
+            for recorder in (self._outputs, self.recorder):
+                if recorder is not None:
+                    recorder.finish()
+        finally:
+            self._opening.release()
+
+    @property
+    def failed(self) -> BaseException | None:
+        """What the journal has failed with."""
+        failed = self.recorder.failed
+        return failed if isinstance(failed, JournalError) else None

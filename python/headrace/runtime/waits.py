@@ -1,0 +1,110 @@
+"""Waiting for an engine: until inputs are through, until they are safe, until there are outputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from headrace.errors import EngineStopped, ForkedHandle
+from headrace.events import as_events
+from headrace.ringbuffer import Ring
+from headrace.runtime.backlog import Backlog
+from headrace.runtime.deadline import Deadline, Hold
+from headrace.runtime.failures import Failures
+from headrace.runtime.journaling import Journaling
+from headrace.runtime.line import Line
+from headrace.runtime.progress import LOOK_SECONDS, Progress
+from headrace.runtime.stage import Records
+
+
+class Waits:
+    """What `Engine` waits by; the attributes are the engine's."""
+
+    _pid: int
+    _closed: bool
+    _failures: Failures
+    _journaling: Journaling | None
+    _line: Line
+    _progress: Progress
+    _publishing: Any
+    _recovered: list[Records]
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise ForkedHandle(
+                "this engine was made before a fork, and its threads are the parent's; in the "
+                "child, make another one"
+            )
+
+    def _as_events(self, events: Any) -> Records:
+        self._check_process()
+        if self._closed:
+            raise EngineStopped("this engine is closed")
+        return as_events(self._line.stages[0].machine.event, events)
+
+    def _check_running(self) -> None:
+        self._failures.check()
+        if self._closed:
+            raise EngineStopped("this engine is closed")
+
+    def _explain_standstill(self) -> None:
+        if self._line.backlog is not None:
+            self._line.backlog.check_room()
+
+    def _wait_through(self, end: int, deadline: Deadline) -> bool:
+        while not self._line.through(end):
+            self._failures.check()
+            if any(stage.stopped for stage in self._line.stages):
+                raise EngineStopped("the engine was closed meanwhile")
+            self._explain_standstill()
+            if deadline.over():
+                return False
+            self._progress.wait(
+                min(deadline.left(), LOOK_SECONDS), lambda: self._line.through(end)
+            )
+        return True
+
+    def _wait_durable(self, end: int, deadline: Deadline) -> bool:
+        return self._journaling is None or self._journaling.wait_durable(end, deadline)
+
+    def _hold(self, deadline: Deadline) -> Hold:
+        return Hold(self._publishing, deadline)
+
+    def _read_outputs(
+        self, backlog: Backlog, follow: bool, end: int, after: tuple[int, int] | None
+    ) -> Iterator[Records]:
+        line = self._line
+        if after is not None and self._journaling is not None:
+            yield from self._journaling.outputs_before_recovery(after)
+        while self._recovered:
+            records = _behind(self._recovered.pop(0), after)
+            if len(records):
+                yield records
+        while True:
+            over = line.stages[-1].stopped or (not follow and line.through(end))
+            records_now = backlog.take()
+            if records_now is not None:
+                records = _behind(records_now, after)
+                if len(records):
+                    yield records
+            elif over:
+                self._failures.check()
+                return
+            else:
+                self._wait_for_outputs(line.rings[-1])
+
+    def _wait_for_outputs(self, ring: Ring) -> None:
+        seen = ring.cursor
+        self._progress.wait(LOOK_SECONDS, lambda: ring.cursor != seen)
+
+
+def _behind(records: Records, after: tuple[int, int] | None) -> Records:
+    """The records whose ids come after one."""
+    if after is None:
+        return records
+    sequence, index = after
+    inputs = records["input_sequence"]
+    new = (inputs > sequence) | ((inputs == sequence) & (records["output_index"] > index))
+    return records if new.all() else records[new]
+
