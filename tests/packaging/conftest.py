@@ -5,21 +5,32 @@ from __future__ import annotations
 import sys
 
 import pytest
-from packages import Installed, copy_tree, make_environment, run
+from packages import (
+    Installed,
+    copy_tree,
+    lend_translations,
+    make_environment,
+    run,
+    unpack,
+)
 
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Compiled without optimisation, and with the build requirements installed here: quick."""
+    """Compiled without optimisation, and with the build requirements installed here: quick.
+
+    What Cython made of the same sources is taken from this tree, if it was built here.
+    """
     folder = tmp_path_factory.mktemp("dist")
     copy_tree(folder / "tree")
-    build = "import setuptools.build_meta as b; b.build_sdist('..')"
-    run(sys.executable, "-c", build, cwd=folder / "tree")
+    build = "import setuptools.build_meta as b; b.build_{}('..')"
+    run(sys.executable, "-c", build.format("sdist"), cwd=folder / "tree")
     (sdist,) = folder.glob("*.tar.gz")
-    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
-    make = [*pip, "wheel", "--no-build-isolation", "--no-deps", "--wheel-dir", "."]
-    run(*make, sdist, cwd=folder, CFLAGS="-O0")
+    unpacked = unpack(sdist, folder)
+    lend_translations(unpacked)
+    run(sys.executable, "-c", build.format("wheel"), cwd=unpacked, CFLAGS="-O0")
     (wheel,) = folder.glob("*.whl")
     python, site_packages = make_environment(folder / "venv")
-    run(*pip, "--python", python, "install", "--no-deps", "--no-index", wheel, cwd=folder)
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "--python", python]
+    run(*pip, "install", "--no-deps", "--no-index", "--no-compile", wheel, cwd=folder)
     return Installed(sdist, wheel, python, site_packages)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sysconfig
+import tarfile
 import venv
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,20 @@ def copy_tree(target: Path) -> None:
     for path in test_tidy.tracked_files():
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, target / path)
+
+
+def unpack(sdist: Path, folder: Path) -> Path:
+    """The folder that an sdist's files are in, below `folder`."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / sdist.name.removesuffix(".tar.gz")
+
+
+def lend_translations(tree: Path) -> None:
+    """Give a tree the C files that Cython made of this one; older than their sources, they are
+    made anew."""
+    for made in ROOT.glob("build/c-*"):
+        shutil.copytree(made, tree / "build" / made.name)
 
 
 def make_environment(folder: Path) -> tuple[Path, Path]:

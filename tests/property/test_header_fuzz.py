@@ -166,9 +166,20 @@ def test_a_crash_and_a_hang_would_be_seen() -> None:
         in_child(lambda: survive(lambda: {}["gone"]))
 
 
-@settings(max_examples=120)
-@given(producers=st.sampled_from(["single", "multi"]), scribbles=SCRIBBLES)
+MOVING_PART = given(producers=st.sampled_from(["single", "multi"]), scribbles=SCRIBBLES)
+
+
+@settings(max_examples=70)
+@MOVING_PART
 def test_moving_part(producers: str, scribbles: list[tuple[int, bytes]]) -> None:
+    scribble_and_use(producers, scribbles)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(600)
+@settings(max_examples=2000)
+@MOVING_PART
+def test_moving_part_for_long(producers: str, scribbles: list[tuple[int, bytes]]) -> None:
     scribble_and_use(producers, scribbles)
 
 
@@ -195,8 +206,16 @@ def attach_to(name: str, producers: str, scribbles: list[tuple[int, bytes]], vou
         producer.publish(ticks(5))  # who is attached already believes nothing of this
 
 
-@settings(max_examples=80)
-@given(
+def scribble_and_attach(producers: str, scribbles: list[tuple[int, bytes]], vouch: bool) -> None:
+    name = f"test-{os.getpid()}-fuzz-{time.monotonic_ns():x}"
+    try:
+        in_child(lambda: attach_to(name, producers, scribbles, vouch))
+    finally:
+        if os.path.exists(path_of(name)):
+            os.unlink(path_of(name))
+
+
+FIXED_PART = given(
     producers=st.sampled_from(["single", "multi"]),
     scribbles=st.lists(
         st.tuples(
@@ -208,11 +227,20 @@ def attach_to(name: str, producers: str, scribbles: list[tuple[int, bytes]], vou
     ),
     vouch=st.booleans(),
 )
+
+
+@settings(max_examples=50)
+@FIXED_PART
 def test_fixed_part(producers: str, scribbles: list[tuple[int, bytes]], vouch: bool) -> None:
     """`vouch`: with a checksum that is right, as a program gone astray could write it."""
-    name = f"test-{os.getpid()}-fuzz-{time.monotonic_ns():x}"
-    try:
-        in_child(lambda: attach_to(name, producers, scribbles, vouch))
-    finally:
-        if os.path.exists(path_of(name)):
-            os.unlink(path_of(name))
+    scribble_and_attach(producers, scribbles, vouch)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(600)
+@settings(max_examples=2000)
+@FIXED_PART
+def test_fixed_part_for_long(
+    producers: str, scribbles: list[tuple[int, bytes]], vouch: bool
+) -> None:
+    scribble_and_attach(producers, scribbles, vouch)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,15 @@ pytestmark = pytest.mark.timeout(110)
 DTYPE = np.dtype([("id", "<i8"), ("tag", "S3")])  # 11 bytes: never aligned
 NAMES = st.sampled_from(["a", "b", "c"])
 COUNTS = st.sampled_from([1, 1, 1, 2, 2, 3, 4, 5, 8, 16, 20])
+
+
+@pytest.fixture(autouse=True)
+def youngest_only() -> Iterator[None]:
+    """The rules collect garbage often, and so only what is new: nothing grows old meanwhile."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @dataclass
@@ -97,7 +107,7 @@ class RingAgainstModel(RuleBasedStateMachine):
             writer.producer.close()
         else:
             del writer
-            gc.collect()  # an expected error may have tied its frame, and so the handle, to itself
+            gc.collect(0)  # an expected error may have tied its frame, and so the handle, to itself
 
     @precondition(lambda self: self.producers)
     @rule(data=st.data(), count=COUNTS, keep=st.booleans())
@@ -228,6 +238,14 @@ class RingAgainstModel(RuleBasedStateMachine):
         place.held, place.polled, place.out = True, place.sequence, []
         assert consumer.sequence == place.sequence
 
+    @precondition(lambda self: len(self.model.places) in (1, 2))
+    @rule(data=st.data())
+    def join_behind(self, data: st.DataObject) -> None:
+        """Most of what `join` draws is refused, and graphs stay small; this one never is."""
+        places = sorted(self.model.places)
+        name = data.draw(st.sampled_from(sorted({"a", "b", "c"} - set(places))))
+        self.join(name, data.draw(st.sets(st.sampled_from(places), min_size=1)))
+
     @precondition(lambda self: len(self.consumers) > (self.model.cursor % 5 != 4))
     @rule(data=st.data(), how=st.sampled_from(["close", "detach", "drop"]))
     def leave(self, data: st.DataObject, how: str) -> None:
@@ -240,7 +258,7 @@ class RingAgainstModel(RuleBasedStateMachine):
             if how == "detach":
                 consumer.detach()
             del consumer
-            gc.collect()
+            gc.collect(0)
             self.model.places[name].held = False
 
     @rule(name=NAMES)
@@ -349,14 +367,31 @@ class SeveralProducers(RingAgainstModel):
     multi = True
 
 
-LIMITS = settings(
-    report_multiple_bugs=False,
-    max_examples=100,
-    stateful_step_count=100,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-TestSingle = RingAgainstModel.TestCase
-TestSingle.settings = LIMITS
-TestMulti = SeveralProducers.TestCase
-TestMulti.settings = LIMITS
+def limits(examples: int) -> settings:
+    return settings(
+        report_multiple_bugs=False,
+        max_examples=examples,
+        stateful_step_count=100,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+class TestSingle(RingAgainstModel.TestCase):  # type: ignore[name-defined, misc]
+    settings = limits(60)
+
+
+class TestMulti(SeveralProducers.TestCase):  # type: ignore[name-defined, misc]
+    settings = limits(60)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(600)
+class TestSingleForLong(TestSingle):
+    settings = limits(500)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(600)
+class TestMultiForLong(TestMulti):
+    settings = limits(500)
