@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import errno
 import posixpath
+import random
 from collections.abc import Iterator
-from itertools import groupby, islice
+from itertools import groupby
 
 from headrace.simulation.base import (
     DiskBase,
@@ -40,6 +41,7 @@ from headrace.simulation.effects import (
     Effect,
     NameEffect,
     SectorEffect,
+    by_chance,
     choices,
 )
 from headrace.simulation.faults import Fault
@@ -47,7 +49,7 @@ from headrace.simulation.store import FOLDER, Store
 
 __all__ = ["PowerCut", "SimulatedDisk"]
 
-_TRIES_PER_OUTCOME = 8
+_IN_VAIN_MAX = 100  # tries by chance that bring nothing new
 _STORY_MAX = 20  # operations
 
 
@@ -264,25 +266,33 @@ class SimulatedDisk(DiskBase):
         some point, one operation or effect lost or alone, all names without data, and so on, and
         what chance adds. `tears`: also sectors of which half is there, or garbage.
         """
-        seed = self._seed if seed is None else seed
-        seen: set[int] = set()
+        rng = random.Random(self._seed if seed is None else seed)
         with self._mutex:
             store = self._store.copy()
-        options = choices(store.pending, limit, seed, tears)
-        for choice in islice(options, 2 + _TRIES_PER_OUTCOME * limit):
-            if len(seen) == limit:
-                return
+        planned = choices(store.pending, limit, rng, tears)
+        tried: set[Choice] = set()
+        seen: set[int] = set()
+        in_vain = 0
+        while len(seen) < limit and in_vain < _IN_VAIN_MAX:
+            choice = next(planned, None)
+            if choice is None:
+                in_vain += 1
+                choice = by_chance(store.pending, rng, tears)
+            if choice in tried:
+                continue
+            tried.add(choice)
             after = self._cut(store, choice)
             mark = hash(tuple(after.contents().items()))
             if mark not in seen:
                 seen.add(mark)
+                in_vain = 0
                 yield after
 
     def _cut(self, store: Store, choice: Choice) -> SimulatedDisk:
-        story = f"the power was cut{_story(store.pending, choice)}"
-        return self._another(store.after(choice, self._seed), story)
+        after = store.after(choice, self._seed)
+        return self._another(after, "the power was cut", _story(store.pending, choice))
 
-    def _another(self, store: Store, story: str) -> SimulatedDisk:
+    def _another(self, store: Store, what: str, story: str = "") -> SimulatedDisk:
         other = SimulatedDisk(
             capacity_bytes=self.capacity_bytes,
             unfinished=self.unfinished,
@@ -290,8 +300,8 @@ class SimulatedDisk(DiskBase):
             seed=self._seed,
         )
         other._store = store
-        before = f" at operation {self.crash_at}" if self._off else ""
-        other.origin = f"{self.origin}; {story}{before}"
+        where = f" at operation {self.crash_at}" if self._off else ""
+        other.origin = f"{self.origin}; {what}{where}{story}"
         return other
 
 

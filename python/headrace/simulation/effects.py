@@ -105,12 +105,10 @@ def surviving_names(
     return after
 
 
-def choices(pending: Sequence[Effect], limit: int, seed: int, tears: bool) -> Iterator[Choice]:
-    """All that may survive where the limit allows it, what matters most, and then endless chance.
-
-    The same may come more than once.
-    """
-    rng = random.Random(seed)
+def choices(
+    pending: Sequence[Effect], limit: int, rng: random.Random, tears: bool
+) -> Iterator[Choice]:
+    """All that may survive where the limit allows it, then what matters most, in mixed order."""
     everything = frozenset(range(len(pending)))
     yield Choice(everything)
     yield Choice()
@@ -123,8 +121,6 @@ def choices(pending: Sequence[Effect], limit: int, seed: int, tears: bool) -> It
     for choice in chain.from_iterable(zip_longest(*families)):
         if choice is not None:
             yield choice
-    while pending:
-        yield _by_chance(pending, rng, tears)
 
 
 def _whole(pending: Sequence[Effect]) -> list[list[Choice]]:
@@ -162,7 +158,8 @@ def _operations(pending: Sequence[Effect]) -> list[frozenset[int]]:
     return [frozenset(group) for _, group in numbers]
 
 
-def _by_chance(pending: Sequence[Effect], rng: random.Random, tears: bool) -> Choice:
+def by_chance(pending: Sequence[Effect], rng: random.Random, tears: bool) -> Choice:
+    """Some effects; those of an operation all alike as often as not."""
     likely = rng.choice((0.1, 0.5, 0.9))
     kept: set[int] = set()
     for operation in _operations(pending):
