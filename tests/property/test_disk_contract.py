@@ -222,6 +222,8 @@ ERRORS: dict[str, tuple[Callable[[Disk, str], Any], str]] = {
     "rename-to-missing": (lambda d, r: d.rename(f"{r}/file", f"{r}/x/y"), "ENOENT"),
     "rename-to-file": (lambda d, r: d.rename(f"{r}/file", f"{r}/file/y"), "ENOTDIR"),
     "rename-over-folder": (lambda d, r: d.rename(f"{r}/file", f"{r}/folder"), "EISDIR"),
+    "rename-over-own-folder": (lambda d, r: d.rename(f"{r}/folder/in", f"{r}/folder"), "ENOENT"),
+    "rename-over-all": (lambda d, r: d.rename(f"{r}/file", r), "ENOTEMPTY"),
     "remove-missing": (lambda d, r: d.remove(f"{r}/x"), "ENOENT"),
     "remove-folder": (lambda d, r: d.remove(f"{r}/folder"), "EISDIR"),
     "names-of-missing": (lambda d, r: d.names(f"{r}/x"), "ENOENT"),

@@ -102,7 +102,8 @@ class SimulatedDisk(DiskBase):
             number = self._file(old)
             there = self._store.names.get(target)
             if there == FOLDER:
-                raise error(errno.EISDIR, new)
+                above = f"{source}/".startswith(f"{target.rstrip('/')}/")
+                raise error(errno.ENOTEMPTY if above else errno.EISDIR, new)
             if there == number:
                 return
             operation, fault = self._begin("rename", source, f"to {target}")
