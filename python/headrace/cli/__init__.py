@@ -1,4 +1,4 @@
-"""The command line: `headrace run`, `headrace rings`. Also `python -m headrace`."""
+"""The command line: `headrace run`, `debug`, `rings`. Also `python -m headrace`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from . import helptext as _helptext
+from .debug import debug as _debug
 from .rings import rings as _rings
 from .run import run as _run
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run", help=_helptext.RUN, no_args_is_help=True)(_run)
+app.command("debug", help=_helptext.DEBUG, no_args_is_help=True)(_debug)
 app.command("rings", help=_helptext.RINGS)(_rings)
 
 
