@@ -11,6 +11,8 @@ import numpy as np
 from headrace.debugger.tree import number_text
 
 COLUMN_MAX = 24
+NAME_MIN = 8  # of a longer name over narrow values at least so much is shown
+OUTPUTS_MAX = 200  # that are shown
 HEADER = ("input_sequence", "output_index", "input_time_ns", "origin")
 
 
@@ -60,7 +62,7 @@ def date_and_clock(time_ns: int) -> str:
 
 
 def grid(pairs: Sequence[tuple[str, Any]], width: int) -> list[list[tuple[str, str, int]]]:
-    """Pairs in as many columns as fit, read downwards: lines of (name, value padded, gap)."""
+    """Pairs in as many columns as fit, read downwards: lines of (name, value, gap), padded."""
     if not pairs:
         return []
     texts = [(name, cell(value), is_number(value)) for name, value in pairs]
@@ -71,8 +73,11 @@ def grid(pairs: Sequence[tuple[str, Any]], width: int) -> list[list[tuple[str, s
             (max(len(name) for name, _, _ in block), max(len(text) for _, text, _ in block))
             for block in blocks
         ]
-        if sum(name + 2 + text + 3 for name, text in sizes) - 3 <= width or columns == 1:
+        need = sum(name + text for name, text in sizes)
+        gaps = next((g for g in ((2, 3), (1, 2)) if _with_gaps(need, columns, *g) <= width), None)
+        if gaps is not None:
             break
+    inner, outer = gaps or (1, 2)
     lines: list[list[tuple[str, str, int]]] = []
     for row in range(height):
         line = []
@@ -80,9 +85,13 @@ def grid(pairs: Sequence[tuple[str, Any]], width: int) -> list[list[tuple[str, s
             if row < len(block):
                 name, text, number = block[row]
                 padded = text.rjust(values) if number else text.ljust(values)
-                line.append((name.ljust(names), padded, 3))
+                line.append((name.ljust(names + inner), padded, outer))
         lines.append(line)
     return lines
+
+
+def _with_gaps(need: int, columns: int, inner: int, outer: int) -> int:
+    return need + columns * inner + (columns - 1) * outer
 
 
 class Columns:
@@ -90,7 +99,7 @@ class Columns:
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = list(names)
-        self.widths = [len(name) for name in names]
+        self.widths = [min(len(name), NAME_MIN) for name in names]
 
     def add(self, record: Sequence[Any]) -> list[str]:
         """The cells of a row, not padded yet."""
@@ -98,37 +107,51 @@ class Columns:
         self.widths = [max(w, len(text)) for w, text in zip(self.widths, cells, strict=True)]
         return cells
 
+    def heading(self) -> list[str]:
+        """The names, cut to the width of their columns."""
+        return [
+            name if len(name) <= width else f"{name[: width - 1]}…"
+            for name, width in zip(self.names, self.widths, strict=True)
+        ]
+
     def fitting(self, width: int) -> int:
         """How many columns fit."""
-        count = 0
+        if sum(self.widths) + 2 * len(self.widths) <= width:
+            return len(self.widths)
+        count, width = 0, width - 2  # for the sign that there is more
         for each in self.widths:
             width -= each + 2
-            if width < -2:
+            if width < 0:
                 break
             count += 1
         return count
 
 
-def output_lines(outputs: Any, width: int) -> list[tuple[str, str]]:
-    """Outputs as lines of (kind, text): one below the other as a table, or as grids."""
+def output_lines(outputs: Any, width: int, by_input: bool = False) -> list[tuple[str, str]]:
+    """Outputs as lines of (kind, text): one below the other as a table, or as grids.
+
+    Each is numbered by its place among those of its input, or by that input (`by_input`).
+    """
     lines: list[tuple[str, str]] = []
     if not len(outputs):
         return lines
     names = [name for name in outputs.dtype.names if name not in HEADER]
     columns = Columns(names)
-    rows = [columns.add([record[name] for name in names]) for record in outputs[:200]]
-    if sum(columns.widths) + 2 * len(names) + 2 <= width:
-        lines.append(("heading", "   " + _joined(columns, names)))
-        for index, row in enumerate(rows):
-            lines.append(("row", f"{index:>2} {_joined(columns, row)}"))
+    shown = outputs[:OUTPUTS_MAX]
+    rows = [columns.add([record[name] for name in names]) for record in shown]
+    numbers = [f"{number:,}" for number in shown["origin" if by_input else "output_index"]]
+    wide = max(map(len, numbers))
+    if wide + 2 + sum(columns.widths) + 2 * len(names) - 2 <= width:
+        lines.append(("heading", f"{'':{wide}}  {_joined(columns, columns.heading())}"))
+        for number, row in zip(numbers, rows, strict=True):
+            lines.append(("row", f"{number:>{wide}}  {_joined(columns, row)}"))
     else:
-        for index, record in enumerate(outputs[:200]):
-            for line in grid(fields(record, HEADER), width - 3):
-                text = "".join(f"{name}  {value}   " for name, value, _ in line)
-                lines.append(("grid", f"{index:>2} {text}"[:width]))
-                index = ""  # type: ignore[assignment]
-    if len(outputs) > 200:
-        lines.append(("heading", f"   and {len(outputs) - 200:,} more"))
+        for number, record in zip(numbers, shown, strict=True):
+            for index, line in enumerate(grid(fields(record, HEADER), width - wide - 2)):
+                text = "".join(name + value + " " * gap for name, value, gap in line)
+                lines.append(("grid", f"{'' if index else number:>{wide}}  {text}"[:width]))
+    if len(outputs) > len(shown):
+        lines.append(("heading", f"and {len(outputs) - len(shown):,} more"))
     return lines
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from headrace.replay.changes import ABSENT, Change
 
-CHILDREN_MAX = 200  # of one value; those that changed are shown in any case
+CHILDREN_MAX = 200  # shown of one value until more is asked for
+FEW = 16  # of a value with more in it that nobody opened, only what changed is shown
+MORE = "…"  # behind the path of a value: the row for what is not shown of it
 TEXT_MAX = 200
 
 
@@ -138,10 +140,14 @@ class Tree:
                 self.inside.setdefault(way, []).append(change)
 
     def rows(self, opened: Collection[str] = (), closed: Collection[str] = ()) -> list[Row]:
-        """The rows; values with something changed inside are open unless they were closed."""
+        """The rows; values with something changed inside are open unless they were closed.
+
+        What changed is shown in any case; of what else is in a value, as much as was opened.
+        """
         rows: list[Row] = []
-        self._add(rows, self.root, self.root, self.value, 0, opened, closed)
-        return rows
+        self._add(rows, self.root, self.root, self.value, -1, opened, closed)
+        # The whole itself is a row only if nothing is in it.
+        return rows[1:] if len(rows) > 1 else [replace(rows[0], depth=0)]
 
     def _add(
         self,
@@ -157,7 +163,7 @@ class Tree:
         inside = path in self.inside
         branches = count_inside(value) > 0 or inside
         is_open = branches and path not in closed and (
-            inside or path in opened or depth == 0
+            inside or path in opened or depth < 0
         )
         mark = _mark(change) or ("inside" if inside else "")
         before = "" if change is None or change.before is ABSENT else text_of(change.before)
@@ -165,8 +171,10 @@ class Tree:
         if not is_open:
             return
         seen, left = set(), 0
+        most = CHILDREN_MAX if path in opened or count_inside(value) <= FEW or depth < 0 else 0
+        most = count_inside(value) if f"{path}{MORE}" in opened else most
         for index, (name, way, one) in enumerate(children(value, path)):
-            if index >= CHILDREN_MAX and way not in self.changed and way not in self.inside:
+            if index >= most and way not in self.changed and way not in self.inside:
                 left += 1
                 continue
             seen.add(way)
@@ -178,7 +186,7 @@ class Tree:
                     Row(gone.path, name, depth + 1, text_of(gone.before), False, False, "removed")
                 )
         if left:
-            rows.append(Row(f"{path}…", f"… {left:,} more", depth + 1, "", False, False))
+            rows.append(Row(f"{path}{MORE}", f"… {left:,} more", depth + 1, "", False, False))
 
 
 def _mark(change: Change | None) -> str:
@@ -208,10 +216,12 @@ def difference_rows(found: Collection[Change], closed: Collection[str] = ()) -> 
                 after = change.after is ABSENT
                 text = text_of(change.before if after else change.after)
                 before = "" if change.before is ABSENT or after else text_of(change.before)
-                rows.append(Row(way, label, depth, text, False, False, _mark(change), before))
+                at = max(0, depth - 1)
+                rows.append(Row(way, label, at, text, False, False, _mark(change), before))
             else:
                 is_open = way not in closed
-                rows.append(Row(way, label, depth, "", True, is_open, "inside"))
+                if depth:
+                    rows.append(Row(way, label, depth - 1, "", True, is_open, "inside"))
                 if not is_open:
                     shut = way
                     break

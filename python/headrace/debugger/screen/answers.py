@@ -105,11 +105,11 @@ class Compared(ModalScreen[None]):
             yield Static(self._summary(), id="summary")
             with Horizontal():
                 tree = StateTree(id="differences")
-                tree.border_title = f"State behind {branch.end:,}: was → would be"
+                tree.border_title = " State: was → would be "
                 yield tree
                 with VerticalScroll(id="compared-outputs") as outputs:
                     gone, new = branch.outputs_only_there, branch.outputs_only_here
-                    outputs.border_title = f"Outputs: {len(gone):,} gone, {len(new):,} new"
+                    outputs.border_title = f" Outputs: {len(gone):,} gone, {len(new):,} new "
                     yield Static(id="compared-text")
             yield Static("↑ ↓ move   Enter opens and closes   Tab   Esc closes", classes="hint")
 
@@ -123,7 +123,9 @@ class Compared(ModalScreen[None]):
         if not found:
             text.append(", and are the same again at the end", TEXTS["added"])
         else:
-            text.append("; at the end in ", TEXTS["dim"])
+            text.append("; behind ", TEXTS["dim"])
+            text.append(f"{branch.end:,}", TEXTS["here"])
+            text.append(" inputs in ", TEXTS["dim"])
             text.append(f"{len(found):,} place{'' if len(found) == 1 else 's'}", TEXTS["changed"])
         text.append(".", TEXTS["dim"])
         return text

@@ -10,6 +10,7 @@ from headrace.debugger.screen.dialogs import Ask, Breakpoints, Edit
 from headrace.debugger.screen.state_tree import StateTree
 from headrace.debugger.screen.work import Working
 from headrace.debugger.session import BRANCH_INPUTS, Session, Stop, Why
+from headrace.debugger.tree import MORE
 from headrace.errors import HeadraceError
 from headrace.replay import Branch
 
@@ -212,7 +213,7 @@ class Asking(Working):
     def action_why(self) -> None:
         """What changed the value under the cursor."""
         path = self.query_one("#state", StateTree).path
-        if path is None or path.endswith("…"):
+        if path is None or path.endswith(MORE):
             self.say("put the cursor of the state on a value first (Tab)")
             return
         path = path.split("{")[0] if path.endswith("}") else path

@@ -83,7 +83,7 @@ class Breakpoints(ModalScreen[None]):
             yield Static("", id="wrong", markup=False)
             yield OptionList(id="list", markup=False)
             yield Static(
-                "Enter sets one, or switches it on or off   Tab to the list   Del removes it",
+                "Enter sets one   Tab to the list: Enter switches, Del removes",
                 classes="hint",
             )
 

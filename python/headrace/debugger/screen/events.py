@@ -65,7 +65,7 @@ class EventList(Rows):
         """The names of the fields."""
         self._read_view()
         line = " " * self._number_width + ("  time        " if width >= TIME_FROM else "")
-        return [(line + self._cells(self._columns.names, None, width - len(line)), "faint")]
+        return [(line + self._cells(self._columns.heading(), None, width - len(line)), "faint")]
 
     @property
     def _number_width(self) -> int:

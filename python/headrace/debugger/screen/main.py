@@ -13,7 +13,7 @@ from headrace.debugger.screen.asking import Asking
 from headrace.debugger.screen.events import EventList
 from headrace.debugger.screen.keys import KEYS
 from headrace.debugger.screen.palette import FAINT
-from headrace.debugger.screen.panels import InputPanel, OutputPanel, foot_line, header_text
+from headrace.debugger.screen.panels import FootLine, InputPanel, OutputPanel, header_text
 from headrace.debugger.screen.state_tree import StateTree
 from headrace.debugger.screen.timeline import Timeline
 from headrace.debugger.session import Session
@@ -48,7 +48,7 @@ class Main(Asking):
                 yield StateTree(id="state")
                 yield OutputPanel(id="outputs")
         yield Static(id="status")
-        yield Static(id="foot")
+        yield FootLine(id="foot")
 
     def on_mount(self) -> None:
         """Show the first place."""
@@ -71,7 +71,7 @@ class Main(Asking):
         count = len(session.changes)
         told = f"{count:,} change{'' if count == 1 else 's'}" if count else "no change"
         self.query_one(StateTree).border_title = (
-            f"State behind {moment.sequence:,}  [{FAINT}]{told}[/]"
+            f" State behind {moment.sequence:,}  [{FAINT}]{told}[/] "
         )
         self.query_one(InputPanel).show(moment, session.first)
         self.query_one(OutputPanel).show(moment.outputs)
@@ -83,15 +83,14 @@ class Main(Asking):
         total = max(0, session.end - session.first)
         events = self.query_one(EventList)
         if session.filter is None:
-            events.border_title = f"Inputs  [{FAINT}]{total:,}[/]"
+            events.border_title = f" Inputs  [{FAINT}]{total:,}[/] "
         else:
             shown = session.filter.text.replace("[", "\\[")
             told = f"{len(session.filter):,} of {total:,}"
-            events.border_title = f"Inputs  {shown}  [{FAINT}]{told}[/]"
+            events.border_title = f" Inputs  {shown}  [{FAINT}]{told}[/] "
         events.resized()
         self.query_one(Timeline).refresh()
         self.query_one("#header", Static).update(header_text(session, self._folder, width))
-        self.query_one("#foot", Static).update(foot_line(width))
 
     def look_for_more(self) -> None:
         """See whether the journal has grown, and go along with it where that is wanted."""

@@ -6,12 +6,12 @@ from typing import Any
 
 from rich.text import Text
 from textual.containers import VerticalScroll
-from textual.content import Content
+from textual.events import Click
 from textual.widgets import Static
 
 from headrace.debugger.layout import date_and_clock, fields, grid, output_lines
-from headrace.debugger.screen.keys import KEYS
-from headrace.debugger.screen.palette import DIM, FAINT, HERE, TEXTS
+from headrace.debugger.screen.keys import KEYS, Key
+from headrace.debugger.screen.palette import FAINT, TEXTS
 from headrace.debugger.session import Session
 from headrace.replay import Moment
 
@@ -30,17 +30,17 @@ class InputPanel(VerticalScroll):
         width = max(20, self.content_region.width - 1)
         text = Text(no_wrap=True, end="")
         if moment.event is None:
-            self.border_title = "Input"
-            text.append(" none yet: this is the state before the first", TEXTS["faint"])
+            self.border_title = " Input "
+            text.append(" none: nothing has come yet", TEXTS["faint"])
         else:
             when = date_and_clock(int(moment.time_ns or 0))
-            self.border_title = f"Input {moment.sequence - 1:,}  [{FAINT}]{when}[/]"
+            when = when if width > 44 else when.split()[-1]
+            self.border_title = f" Input {moment.sequence - 1:,}  [{FAINT}]{when}[/] "
             for number, line in enumerate(grid(fields(moment.event[0]), width)):
-                text.append("\n" if number else "")
+                text.append("\n " if number else " ")
                 for name, value, gap in line:
-                    text.append(f" {name}", TEXTS["dim"])
-                    text.append(f"  {value}", TEXTS["text"])
-                    text.append(" " * (gap - 1))
+                    text.append(name, TEXTS["dim"])
+                    text.append(value + " " * gap, TEXTS["text"])
         self.query_one("#input-text", Static).update(text)
 
 
@@ -54,7 +54,7 @@ class OutputPanel(VerticalScroll):
     def show(self, outputs: Any) -> None:
         """Show records."""
         count = len(outputs)
-        self.border_title = f"Outputs  [{FAINT}]{count:,}[/]"
+        self.border_title = f" Outputs  [{FAINT}]{count:,}[/] "
         text = outputs_text(outputs, max(20, self.content_region.width - 1))
         if not count:
             text.append(" this input led to none", TEXTS["faint"])
@@ -62,11 +62,11 @@ class OutputPanel(VerticalScroll):
 
 
 def outputs_text(outputs: Any, width: int, style: str = "text", sign: str = "") -> Text:
-    """Output records as text."""
+    """Output records as text; with a sign in front they are numbered by their inputs."""
     text = Text(no_wrap=True, end="")
-    for number, (kind, line) in enumerate(output_lines(outputs, width - len(sign))):
+    for number, (kind, line) in enumerate(output_lines(outputs, width - len(sign) - 1, bool(sign))):
         text.append("\n" if number else "")
-        text.append(sign if kind != "heading" else " " * len(sign), TEXTS[style])
+        text.append(f" {sign if kind != 'heading' else ' ' * len(sign)}", TEXTS[style])
         text.append(line, TEXTS["faint" if kind == "heading" else style])
     return text
 
@@ -83,19 +83,35 @@ def header_text(session: Session, folder: str, width: int) -> Text:
     return left
 
 
-def foot_line(width: int) -> Content:
+class FootLine(Static):
     """The keys for which there is room, each to be clicked; help and quit in any case."""
-    shown = [key for key in KEYS if key.short]
-    last = [key for key in shown if key.action in ("help", "quit")]
-    room = width - sum(len(key.shown) + len(key.short) + 3 for key in last)
-    parts = []
-    for key in shown:
-        need = len(key.shown) + len(key.short) + 3
-        if key in last or room >= need:
-            room -= 0 if key in last else need
-            parts.append(
-                Content.assemble(
-                    " ", (key.shown, f"bold {HERE}"), " ", (key.short, DIM), " "
-                ).stylize(f"@click=screen.{key.action}")
-            )
-    return Content("").join(parts)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._actions: list[str] = []  # of each cell
+
+    def on_resize(self) -> None:
+        """Fill the new size."""
+        shown = [key for key in KEYS if key.short]
+        last = [key for key in shown if key.action in ("help", "quit")]
+        room = self.size.width - sum(_cells(key) for key in last)
+        text = Text(no_wrap=True, end="")
+        self._actions = []
+        for key in shown:
+            if key not in last:
+                if room < _cells(key):
+                    continue
+                room -= _cells(key)
+            text.append(f" {key.shown} ", TEXTS["here"])
+            text.append(f"{key.short} ", TEXTS["dim"])
+            self._actions += [key.action] * _cells(key)
+        self.update(text)
+
+    async def on_click(self, event: Click) -> None:
+        """Do what the key would do."""
+        if event.x < len(self._actions):
+            await self.screen.run_action(self._actions[event.x])
+
+
+def _cells(key: Key) -> int:
+    return len(key.shown) + len(key.short) + 3

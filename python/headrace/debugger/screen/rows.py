@@ -98,6 +98,6 @@ class Rows(ScrollView, inherit_bindings=False):
 
 def strip(pieces: list[Piece], width: int, base: Style, over: Style | None = None) -> Strip:
     """Pieces as a line of a given width."""
+    base = base if over is None else base + over
     segments = [Segment(text, base + TEXTS[name]) for text, name in pieces if text]
-    line = Strip(segments).adjust_cell_length(width, base)
-    return line.apply_style(over) if over is not None else line
+    return Strip(segments).adjust_cell_length(width, base)

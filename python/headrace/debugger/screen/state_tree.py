@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Click
 
 from headrace.debugger.screen.rows import Piece, Rows
-from headrace.debugger.tree import Row, Tree
+from headrace.debugger.tree import MORE, Row, Tree
 
 Source = Callable[[Collection[str], Collection[str]], list[Row]]
 LABEL_MAX = 28
@@ -99,7 +99,8 @@ class StateTree(Rows):
         labels, values = self._widths[self._groups[index]]
         sign = ("▾ " if row.is_open else "▸ ") if row.branches else "  "
         mark = SIGNS.get(row.mark, " ")
-        name = row.label.ljust(labels)
+        # Long names take no room from the values of short ones.
+        name = row.label.ljust(min(labels, max(8, width // 2 - 2 * row.depth)))
         pieces: list[Piece] = [
             (f" {mark} ", row.mark or "dim"),
             ("  " * row.depth, "dim"),
@@ -145,9 +146,15 @@ class StateTree(Rows):
 
     def action_open_or_close(self) -> None:
         """Open or close what is under the cursor."""
-        if not self.rows or not self.rows[self.cursor].branches:
+        if not self.rows:
             return
         row = self.rows[self.cursor]
+        if row.path.endswith(MORE):
+            path = row.path.removesuffix(MORE)
+            self._opened.add(row.path if path in self._opened else path)
+            self._take(row.path)
+        if not row.branches:
+            return
         (self._opened.discard if row.is_open else self._opened.add)(row.path)
         (self._shut.add if row.is_open else self._shut.discard)(row.path)
         self._take(row.path)
