@@ -263,10 +263,12 @@ class Broken(LocalDisk):
         disk = self
 
         class File(LocalFile):
-            def write(self, offset: int, parts: Sequence[Any]) -> None:
+            def write(self, offset: int, parts: Sequence[Any], *, sync: bool = False) -> None:
                 if disk.write_error is not None:
                     raise OSError(disk.write_error, "broken")
                 file.write(offset, parts)
+                if sync:
+                    self.sync()
 
             def sync(self) -> None:
                 if disk.sync_error is not None:

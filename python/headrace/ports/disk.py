@@ -28,8 +28,11 @@ class File(Protocol):
     def size(self) -> int:
         """Its length in bytes."""
 
-    def write(self, offset: int, parts: Sequence[Buffer]) -> None:
-        """Write the parts one behind the other, all of them, or raise OSError."""
+    def write(self, offset: int, parts: Sequence[Buffer], *, sync: bool = False) -> None:
+        """Write the parts one behind the other, all of them, or raise OSError.
+
+        With `sync` these bytes are on the disk when it returns; others may not be.
+        """
 
     def sync(self) -> None:
         """Return when everything written before is on the disk (fdatasync)."""
@@ -58,7 +61,8 @@ class Disk(Protocol):
         """A new file of `size` zero bytes, for which there is room.
 
         `ready`: written out and not merely reserved, so that a later sync has to write down
-        nothing but the bytes that were written. Raises FileExistsError if there is one of that name. Nothing of it is synced.
+        nothing but the bytes that were written. Raises FileExistsError if there is one of that
+        name. Nothing of it is synced.
         """
 
     def open(self, path: str, *, writable: bool = False) -> File:

@@ -19,6 +19,7 @@ from headrace.ports.disk import Buffer, Bytes
 
 _ZEROS = bytes(1 << 20)
 _LOCK_TEXT_BYTES = 4096
+_DSYNC = getattr(os, "RWF_DSYNC", 0)
 
 
 class LocalFile:
@@ -32,13 +33,16 @@ class LocalFile:
     def size(self) -> int:
         return os.fstat(self._fd).st_size
 
-    def write(self, offset: int, parts: Sequence[Buffer]) -> None:
+    def write(self, offset: int, parts: Sequence[Buffer], *, sync: bool = False) -> None:
         size = sum(memoryview(part).nbytes for part in parts)
         if offset < 0:  # -1 would be taken for "where the file was left"
             raise OSError(errno.EINVAL, f"{self._path}: there is no offset {offset}")
-        done = os.pwritev(self._fd, parts, offset)
+        # Both at once where that can be: it is one way into the kernel, and one back.
+        done = os.pwritev(self._fd, parts, offset, _DSYNC if sync else 0)
         if done < size:
             self._write_rest(offset + done, b"".join(bytes(part) for part in parts)[done:])
+        if sync and (not _DSYNC or done < size):
+            self.sync()
 
     def _write_rest(self, offset: int, data: bytes) -> None:
         """A short write is no error yet; the write behind it says what the matter is."""
