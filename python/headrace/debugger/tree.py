@@ -201,28 +201,19 @@ def difference_rows(found: Collection[Change], closed: Collection[str] = ()) -> 
     """Changes alone, as a tree of their paths: for two states that are both large."""
     rows: list[Row] = []
     seen: set[str] = set()
-    shut: str | None = None
     for change in found:
         above = ways(change.path)
         for depth, way in enumerate(above):
-            if shut is not None and way.startswith(shut) and way != shut:
-                break
-            shut = None if shut is not None and not way.startswith(shut) else shut
-            if way in seen:
-                continue
-            seen.add(way)
             label = way[len(above[depth - 1]) :].strip(".") if depth else way
             if way == change.path:
-                after = change.after is ABSENT
-                text = text_of(change.before if after else change.after)
-                before = "" if change.before is ABSENT or after else text_of(change.before)
+                gone = change.after is ABSENT
+                text = text_of(change.before if gone else change.after)
+                before = "" if change.before is ABSENT or gone else text_of(change.before)
                 at = max(0, depth - 1)
                 rows.append(Row(way, label, at, text, False, False, _mark(change), before))
-            else:
-                is_open = way not in closed
-                if depth:
-                    rows.append(Row(way, label, depth - 1, "", True, is_open, "inside"))
-                if not is_open:
-                    shut = way
-                    break
+            elif depth and way not in seen:
+                rows.append(Row(way, label, depth - 1, "", True, way not in closed, "inside"))
+            seen.add(way)
+            if way in closed:
+                break
     return rows
