@@ -253,6 +253,31 @@ def test_waiting_calls_get_the_failure_and_not_that_the_engine_was_closed() -> N
             engine.close(timeout=20)
 
 
+def test_a_failure_between_two_looks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stage fails, and stops, just after it was looked whether anything has failed."""
+    gate = threading.Event()
+
+    def step(state, value):  # type: ignore[no-untyped-def]
+        gate.wait(20)
+        raise ValueError(value)
+
+    engine = hr.Engine(hr.machine(event="<i8", initial=int, name="gated")(step), 16)
+    engine.publish([1])
+    look = engine._failures.check
+
+    def look_and_fail() -> None:
+        look()
+        gate.set()
+        wait_until(lambda: engine._line.stages[0].stopped)
+
+    monkeypatch.setattr(engine._failures, "check", look_and_fail)
+    with pytest.raises(StepError, match="'gated' failed at event 0"):
+        engine.drain(timeout=20)
+    monkeypatch.undo()
+    with pytest.raises(StepError):
+        engine.close(timeout=20)
+
+
 def test_who_is_told_of_unread_outputs_is_told_how_far_it_got() -> None:
     engine = hr.Engine(adding("sum"), 16, keep_outputs=8)
     with pytest.raises(OutputsUnread) as caught:

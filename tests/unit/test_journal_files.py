@@ -275,10 +275,10 @@ class Broken(LocalDisk):
 
         return File(file._fd, file._path)
 
-    def create(self, path: str, size: int) -> LocalFile:
+    def create(self, path: str, size: int, *, ready: bool = True) -> LocalFile:
         if self.write_error is not None:
             raise OSError(self.write_error, "broken")
-        return self._broken(super().create(path, size))
+        return self._broken(super().create(path, size, ready=ready))
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ class Writer:
         self._level = level
         self._segment_bytes = segment_bytes
         self._alignment = BLOCK_BYTES if level == "fsync" else FRAME_ALIGNMENT
+        self._ready = level == "fsync"  # only syncs gain by files that are written out
         self._journal_id = journal_id if journal_id is not None else os.urandom(16)
         self._seed = id_seed(self._journal_id)
         self._failed: JournalFailed | None = None
@@ -187,7 +188,8 @@ class Writer:
         spare = join(self._folder, SPARE)
         if self._disk.exists(spare):
             file = self._disk.open(spare, writable=True)
-            if file.size == size and not file.map().any():
+            # Whoever took it and died has written a header, and nothing behind that.
+            if file.size == size and not any(file.read(0, BLOCK_BYTES)):
                 return file, spare
             file.close()
             self._disk.remove(spare)
@@ -195,7 +197,7 @@ class Writer:
         making = self.path + ".new"
         if self._disk.exists(making):
             self._disk.remove(making)
-        return self._disk.create(making, size), making
+        return self._disk.create(making, size, ready=self._ready), making
 
     def prepare_spare(self) -> None:
         """Make the next segment's file ahead of time; from another thread than the writer's."""
@@ -206,7 +208,7 @@ class Writer:
         try:
             if self._disk.exists(making):
                 self._disk.remove(making)
-            file = self._disk.create(making, self._segment_bytes)
+            file = self._disk.create(making, self._segment_bytes, ready=self._ready)
             file.sync()
             file.close()
             self._disk.rename(making, spare)

@@ -54,10 +54,11 @@ class Lock(Protocol):
 class Disk(Protocol):
     """Folders and files by path."""
 
-    def create(self, path: str, size: int) -> File:
-        """A new file of `size` zero bytes, written out and not merely reserved.
+    def create(self, path: str, size: int, *, ready: bool = True) -> File:
+        """A new file of `size` zero bytes, for which there is room.
 
-        Raises FileExistsError if there is one of that name. Nothing of it is synced.
+        `ready`: written out and not merely reserved, so that a later sync has to write down
+        nothing but the bytes that were written. Raises FileExistsError if there is one of that name. Nothing of it is synced.
         """
 
     def open(self, path: str, *, writable: bool = False) -> File:

@@ -102,12 +102,12 @@ os.register_at_fork(after_in_child=_give_up_locks)
 class LocalDisk:
     """The real disk; see `headrace.ports.Disk`. May be used from any thread and process."""
 
-    def create(self, path: str, size: int) -> LocalFile:
+    def create(self, path: str, size: int, *, ready: bool = True) -> LocalFile:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
-            # Written, not reserved: a sync of reserved blocks has to write down that they are used.
-            for offset in range(0, size, len(_ZEROS)):
-                _write_zeros(fd, offset, min(len(_ZEROS), size - offset))
+            if ready or not _reserve(fd, size):
+                for offset in range(0, size, len(_ZEROS)):
+                    _write_zeros(fd, offset, min(len(_ZEROS), size - offset))
         except BaseException:
             os.close(fd)
             os.unlink(path)
@@ -176,6 +176,21 @@ class LocalDisk:
             os.close(fd)
             raise
         return LocalLock(fd)
+
+
+def _reserve(fd: int, size: int) -> bool:
+    """Reserve room without writing; False: not on this system."""
+    reserve = getattr(os, "posix_fallocate", None)
+    if reserve is None:
+        return False
+    try:
+        if size:
+            reserve(fd, 0, size)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EINVAL):
+            return False
+        raise
+    return True
 
 
 def _write_zeros(fd: int, offset: int, size: int) -> None:

@@ -56,6 +56,7 @@ class Waits:
         while not self._line.through(end):
             self._failures.check()
             if any(stage.stopped for stage in self._line.stages):
+                self._failures.check()  # a stage may have failed, and then stopped, since the look
                 raise EngineStopped("the engine was closed meanwhile")
             self._explain_standstill()
             if deadline.over():
