@@ -131,29 +131,41 @@ class Tail:
                 disk.rename(join(self._folder, name), free_name(disk, kept, name))
         disk.sync_folder(kept)
         disk.sync_folder(self._folder)
-        self._cut_segment(tear, kept)
+        cut_file(disk, self._folder, tear.file, tear.position.offset)
         self.reader.refresh()
 
-    def _cut_segment(self, tear: Tear, kept: str) -> None:
-        disk = self._disk
-        offset = tear.position.offset
-        file = disk.open(tear.file, writable=True)
-        try:
-            data = file.map()[offset:]
-            used = int(data.nonzero()[0][-1]) + 1 if data.any() else 0
-            if not used:
-                return
-            name = free_name(disk, kept, f"{tear.file.rsplit('/', 1)[-1]}-{offset}.torn")
-            copy = disk.create(name, 0)
-            copy.write(0, [data[:used].tobytes()])
-            copy.sync()
-            copy.close()
-            disk.sync_folder(kept)
-            for begin in range(0, used, len(_ZEROS)):
-                file.write(offset + begin, [_ZEROS[: min(len(_ZEROS), used - begin)]])
-            file.sync()
-        finally:
-            file.close()
+
+def cut_file(disk: Disk, folder: str, path: str, offset: int) -> str | None:
+    """Write zeros over all of a segment from an offset on, after a copy of it is safe.
+
+    The path of the copy; None if there were zeros only. Raises OSError.
+    """
+    kept = join(folder, KEPT)
+    file = disk.open(path, writable=True)
+    try:
+        data = file.map()[offset:]
+        used = int(data.nonzero()[0][-1]) + 1 if data.any() else 0
+        if not used:
+            return None
+        name = free_name(disk, kept, f"{path.rsplit('/', 1)[-1]}-{offset}.torn")
+        keep_bytes(disk, name, data[:used].tobytes())
+        disk.sync_folder(kept)
+        for begin in range(0, used, len(_ZEROS)):
+            file.write(offset + begin, [_ZEROS[: min(len(_ZEROS), used - begin)]])
+        file.sync()
+    finally:
+        file.close()
+    return name
+
+
+def keep_bytes(disk: Disk, path: str, data: bytes) -> None:
+    """Write a file down; its name is safe when its folder is synced."""
+    copy = disk.create(path, 0)
+    try:
+        copy.write(0, [data])
+        copy.sync()
+    finally:
+        copy.close()
 
 
 def free_name(disk: Disk, folder: str, name: str) -> str:
