@@ -1,4 +1,4 @@
-"""The command line: `headrace run`, `headrace rings`. Also `python -m headrace`."""
+"""The command line: `headrace run`, `replay`, `journal`, `rings`. Also `python -m headrace`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from . import helptext as _helptext
+from .journal import journal as _journal
+from .replay import replay as _replay
 from .rings import rings as _rings
 from .run import run as _run
 
@@ -23,6 +25,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run", help=_helptext.RUN, no_args_is_help=True)(_run)
+app.command("replay", help=_helptext.REPLAY, no_args_is_help=True)(_replay)
+app.add_typer(_journal, name="journal", help=_helptext.JOURNAL)
 app.command("rings", help=_helptext.RINGS)(_rings)
 
 
