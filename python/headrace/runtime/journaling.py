@@ -33,6 +33,7 @@ class Journaling:
         self._outputs: Recorder | None = None
         if opening.outputs is not None:
             self._outputs = Recorder(line.rings[-1], opening.outputs.writer, "os", on_failure)
+            line.on_outputs = self._outputs.published
         self._keeper = Keeper(
             settings,
             self.recorder,
