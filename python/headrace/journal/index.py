@@ -66,8 +66,13 @@ class Index:
     @property
     def end(self) -> int:
         """Behind the last input that is there now."""
+        return self.end_place.sequence
+
+    @property
+    def end_place(self) -> Position:
+        """Behind the last frame that is there now."""
         self.reader.refresh()
-        return self._of(*self.reader.names[-1]).end.sequence
+        return self._of(*self.reader.names[-1]).end
 
     def _of(self, number: int, first: int) -> _SegmentIndex:
         index = self._segments.get(number)
