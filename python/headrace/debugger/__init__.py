@@ -1,0 +1,1 @@
+"""Looking at the past of a journal: as a page for a browser."""
