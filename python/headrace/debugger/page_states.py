@@ -23,6 +23,21 @@ from typing import Any
 
 import numpy as np
 
+from headrace.debugger.page_shadows import (
+    Branch,
+    Elements,
+    Leaf,
+    Members,
+    Shadow,
+    as_bytes,
+    flat_of,
+    gone_from,
+    key_text,
+    renew_rows,
+    rows_of,
+    suspects,
+    typed_members,
+)
 from headrace.debugger.page_shapes import Getter, Shapes
 from headrace.debugger.page_text import ATOMS, DEPTH_MAX, field_text, inline, record_texts
 from headrace.errors import UsageError
@@ -33,43 +48,6 @@ Edit = list[Any]
 ARRAY_WHOLE_MAX = 1024  # elements; of a longer array only those that change are shown
 VALUES_MAX = 400_000  # in the full tree, and again in all changes
 TEXT_CHARS_MAX = 48 << 20  # of all values, likewise
-
-
-@dataclasses.dataclass(slots=True)
-class _Leaf:
-    value: Any  # None where an object may change in place
-    text: str
-
-
-@dataclasses.dataclass(slots=True)
-class _Branch:
-    kind: type
-    kids: list[Any]
-    flat: Sequence[Any] | None  # the children, where all of them are atoms
-    keys: list[Any] = dataclasses.field(default_factory=list)  # of a dict
-    get: Getter | None = None  # reads the children of a dataclass
-    shape: int = -1
-
-
-@dataclasses.dataclass(slots=True)
-class _Members:
-    kind: type
-    texts: list[str]
-    typed: set[Any] | None  # the members with their types, where all of them are atoms
-
-
-@dataclasses.dataclass(slots=True)
-class _Elements:
-    """An array, or of a long one the elements that have changed so far."""
-
-    dtype: Any
-    shape: tuple[int, ...]
-    flat: Any
-    tree: list[Any]
-    places: dict[int, int] | None  # where an element is among the children; None: at its index
-
-
-_Shadow = _Leaf | _Branch | _Members | _Elements
 
 
 class StateTracker:
@@ -115,12 +93,12 @@ class StateTracker:
             branch.keys = keys
             tree: list[Tree] = [self.shapes.keys(kind)]
             for key, kid in zip(keys, kids, strict=True):
-                tree += [_key(key), kid]
+                tree += [key_text(key), kid]
             return branch, tree
         if isinstance(value, (set, frozenset)):
             texts = sorted(map(inline, value))
             self._count(len(texts), sum(map(len, texts)))
-            return _Members(kind, texts, _typed(value)), [self.shapes.members(kind), *texts]
+            return Members(kind, texts, typed_members(value)), [self.shapes.members(kind), *texts]
         if kind is np.ndarray and not value.dtype.hasobject:
             return self._plant_array(value)
         shape = self._ordered(value)
@@ -131,18 +109,19 @@ class StateTracker:
         branch.get, branch.shape = get, number
         return branch, [number, *kids]
 
-    def _leaf(self, kept: Any, value: Any, text: Callable[[Any], str]) -> tuple[_Leaf, str]:
+    def _leaf(self, kept: Any, value: Any, text: Callable[[Any], str]) -> tuple[Leaf, str]:
         written = text(value)
         self._count(1, len(written))
-        return _Leaf(kept, written), written
+        return Leaf(kept, written), written
 
     def _branch(
         self, kind: type, children: Sequence[Any], depth: int, text: Callable[[Any], str]
-    ) -> tuple[_Branch, list[Tree]]:
+    ) -> tuple[Branch, list[Tree]]:
         self._count(1, 0)
         pairs = [self._plant(each, depth + 1, text) for each in children]
         kids = [shadow for shadow, _ in pairs]
-        return _Branch(kind, kids, _flat(children, kids)), [tree for _, tree in pairs]
+        branch = Branch(kind, kids, flat_of(children, kids), rows=rows_of(kids))
+        return branch, [tree for _, tree in pairs]
 
     def _ordered(
         self, value: Any
@@ -161,14 +140,14 @@ class StateTracker:
             return self.shapes.fields(kind, names), get(value), inline, get
         return None
 
-    def _plant_array(self, array: Any) -> tuple[_Elements, list[Any]]:
+    def _plant_array(self, array: Any) -> tuple[Elements, list[Any]]:
         flat = np.array(array, order="C").reshape(-1)
         sparse = len(flat) > ARRAY_WHOLE_MAX
         tree: list[Any] = [self.shapes.array(array, sparse)]
         if not sparse:
             tree += [self._element(one) for one in flat]
         self._count(1, 0)
-        return _Elements(array.dtype, array.shape, flat, tree, {} if sparse else None), tree
+        return Elements(array.dtype, array.shape, flat, tree, {} if sparse else None), tree
 
     def _element(self, one: Any) -> Tree:
         texts = record_texts(one)
@@ -178,19 +157,19 @@ class StateTracker:
 
     # A part of a state that was there before.
 
-    def _follow(self, shadow: _Shadow, value: Any, text: Callable[[Any], str] = inline) -> Any:
+    def _follow(self, shadow: Shadow, value: Any, text: Callable[[Any], str] = inline) -> Any:
         """Note what has changed; a shadow to take the place of this one, or None."""
-        if isinstance(shadow, _Leaf):
+        if isinstance(shadow, Leaf):
             if shadow.value is value and value is not None:
                 return None
             if type(value) in ATOMS or self._is_leaf(value):
                 return self._follow_leaf(shadow, value, text)
-        elif isinstance(shadow, _Branch):
+        elif isinstance(shadow, Branch):
             if shadow.kind is type(value):
                 if isinstance(value, dict):
                     return self._follow_dict(shadow, value)
                 return self._follow_ordered(shadow, value)
-        elif isinstance(shadow, _Members):
+        elif isinstance(shadow, Members):
             if shadow.kind is type(value):
                 return self._follow_members(shadow, value)
         elif type(value) is np.ndarray and (value.dtype, value.shape) == (
@@ -207,13 +186,13 @@ class StateTracker:
             self._ordered(value) is None
         )
 
-    def _replace(self, value: Any, text: Callable[[Any], str] = inline) -> _Shadow:
+    def _replace(self, value: Any, text: Callable[[Any], str] = inline) -> Shadow:
         shadow, tree = self._plant(value, len(self._path), text)
         self._edit([list(self._path), tree])
-        made: _Shadow = shadow
+        made: Shadow = shadow
         return made
 
-    def _follow_leaf(self, shadow: _Leaf, value: Any, text: Callable[[Any], str]) -> None:
+    def _follow_leaf(self, shadow: Leaf, value: Any, text: Callable[[Any], str]) -> None:
         written = text(value)
         shadow.value = value if type(value) in ATOMS else None
         if written != shadow.text:
@@ -221,7 +200,7 @@ class StateTracker:
             self._count(1, len(written))
             self._edit([list(self._path), written])
 
-    def _follow_ordered(self, shadow: _Branch, value: Any) -> _Shadow | None:
+    def _follow_ordered(self, shadow: Branch, value: Any) -> Shadow | None:
         kids = shadow.kids
         text: Callable[[Any], str] = inline
         if shadow.get is not None:
@@ -236,19 +215,24 @@ class StateTracker:
         flat, size = shadow.flat, len(children)
         if flat is not None and size == len(flat) and all(map(is_, children, flat)):
             return None
-        for place, (kid, child) in enumerate(zip(kids, children, strict=False)):
-            if not _is_same(kid, child):
-                self._follow_kid(shadow, place, child, text)
+        places = suspects(shadow, children)
+        for place in places:
+            self._follow_kid(shadow, place, children[place], text)
+        if len(kids) == size:
+            renew_rows(shadow, places)
+            shadow.flat = flat_of(children, kids)
+            return None
         for place in range(len(kids) - 1, size - 1, -1):
             self._take_away(place)
             del kids[place]
         for place in range(len(kids), size):
             self._put_in(shadow, place, "", children[place])
-        shadow.flat = _flat(children, kids)
+        shadow.rows = rows_of(kids)
+        shadow.flat = flat_of(children, kids)
         return None
 
     def _follow_kid(
-        self, shadow: _Branch, place: int, child: Any, text: Callable[[Any], str] = inline
+        self, shadow: Branch, place: int, child: Any, text: Callable[[Any], str] = inline
     ) -> None:
         self._path.append(place)
         made = self._follow(shadow.kids[place], child, text)
@@ -256,27 +240,30 @@ class StateTracker:
         if made is not None:
             shadow.kids[place] = made
 
-    def _follow_dict(self, shadow: _Branch, value: dict[Any, Any]) -> None:
+    def _follow_dict(self, shadow: Branch, value: dict[Any, Any]) -> None:
         keys, flat, kids = shadow.keys, shadow.flat, shadow.kids
-        if len(value) != len(keys) or not all(map(is_, value, keys)):
-            for place in _gone(keys, value):
+        same_keys = len(value) == len(keys) and all(map(is_, value, keys))
+        if same_keys and flat is not None and all(map(is_, value.values(), flat)):
+            return
+        if not same_keys:
+            for place in gone_from(keys, value):
                 self._take_away(place)
                 del kids[place]
-        elif flat is not None and all(map(is_, value.values(), flat)):
-            return
-        known = len(kids)
-        for place, (kid, child) in enumerate(zip(kids, value.values(), strict=False)):
-            if not _is_same(kid, child):
-                self._follow_kid(shadow, place, child)
-        if len(value) > known:
-            for place, (key, child) in enumerate(value.items()):
-                if place >= known:
-                    self._put_in(shadow, place, _key(key), child)
-        shadow.keys = list(value)
-        shadow.flat = _flat(list(value.values()), kids)
+            shadow.rows = None
+        children = list(value.values())
+        places = suspects(shadow, children)
+        for place in places:
+            self._follow_kid(shadow, place, children[place])
+        if not same_keys:
+            shadow.keys = list(value)
+            for place in range(len(kids), len(children)):
+                self._put_in(shadow, place, key_text(shadow.keys[place]), children[place])
+            shadow.rows = rows_of(kids)
+        renew_rows(shadow, places)
+        shadow.flat = flat_of(children, kids)
 
-    def _follow_members(self, shadow: _Members, value: Any) -> None:
-        typed = _typed(value)
+    def _follow_members(self, shadow: Members, value: Any) -> None:
+        typed = typed_members(value)
         if typed is not None and typed == shadow.typed:
             return
         shadow.typed = typed
@@ -293,12 +280,12 @@ class StateTracker:
             self._count(1, len(written))
             self._edit([[*self._path, place], "", written])
 
-    def _follow_array(self, shadow: _Elements, value: Any) -> None:
+    def _follow_array(self, shadow: Elements, value: Any) -> None:
         before, now = shadow.flat, np.ascontiguousarray(value).reshape(-1)
         width = before.dtype.itemsize
         if not width or not len(before):
             return
-        differ = (_as_bytes(before) != _as_bytes(now)).any(axis=1)
+        differ = (as_bytes(before) != as_bytes(now)).any(axis=1)
         for index in np.flatnonzero(differ).tolist():
             texts = record_texts(now[index])
             old = record_texts(before[index])
@@ -312,7 +299,7 @@ class StateTracker:
                     self._edit([[*self._path, place, *below], written])
         before[differ] = now[differ]
 
-    def _place_of(self, shadow: _Elements, index: int) -> int:
+    def _place_of(self, shadow: Elements, index: int) -> int:
         """Where an element is in the tree; in that of a long array it may have to be put first."""
         if shadow.places is None:
             return index
@@ -324,7 +311,7 @@ class StateTracker:
 
     # Edits.
 
-    def _put_in(self, shadow: _Branch, place: int, key: str, child: Any) -> None:
+    def _put_in(self, shadow: Branch, place: int, key: str, child: Any) -> None:
         self._path.append(place)
         made, tree = self._plant(child, len(self._path))
         shadow.kids.insert(place, made)
@@ -348,48 +335,6 @@ class StateTracker:
                 "characters in the page, too many for a browser; choose a shorter stretch, or walk "
                 "about in the journal with headrace.History"
             )
-
-
-def _flat(children: Sequence[Any], kids: list[Any]) -> Sequence[Any] | None:
-    """The children, if none of them can change in place."""
-    atoms = all(type(child) in ATOMS for child in children)
-    return tuple(children) if atoms and all(type(kid) is _Leaf for kid in kids) else None
-
-
-def _is_same(kid: Any, child: Any) -> bool:
-    """Whether a child is the very atom that it was, or a dataclass of the very same atoms."""
-    if type(kid) is _Leaf:
-        return kid.value is child and child is not None
-    if type(kid) is _Branch and kid.get is not None and kid.flat is not None:
-        return kid.kind is type(child) and all(map(is_, kid.get(child), kid.flat))
-    return False
-
-
-def _gone(keys: list[Any], value: dict[Any, Any]) -> list[int]:
-    """The places, last first, of the keys that are not where they were, in order, any more."""
-    gone = []
-    new = iter(value)
-    ahead = next(new, new)
-    for place, key in enumerate(keys):
-        if ahead is key or (ahead is not new and ahead == key and _key(ahead) == _key(key)):
-            ahead = next(new, new)
-        else:
-            gone.append(place)
-    return gone[::-1]
-
-
-def _key(key: Any) -> str:
-    return f"[{inline(key)}]"
-
-
-def _typed(members: Any) -> set[Any] | None:
-    """Members with their types, since 1, 1.0 and True are one member and three states."""
-    kinds = set(map(type, members))
-    return set(zip(map(type, members), members, strict=True)) if kinds <= ATOMS else None
-
-
-def _as_bytes(flat: Any) -> Any:
-    return flat.view(np.uint8).reshape(len(flat), -1)
 
 
 def _too_deep() -> UsageError:
