@@ -109,7 +109,7 @@ class Writer:
             end = done + self._count_max
             behind = self.sequence + self._count_max
             own = [note for note in notes if note.sequence < behind]
-            notes = notes[len(own) :] if own else notes
+            notes = [note for note in notes if note.sequence >= behind]
             self._write(events[done:end], times[done:end], encode_notes(own))
             done = end
         self._write(events[done:], times[done:], encode_notes(notes))

@@ -78,7 +78,11 @@ class Recorder:
     # From any thread.
 
     def note_loosely(self, note: AnyNote) -> None:
-        """Write a note with whatever is written next."""
+        """Write a note with whatever is written next, but not before the inputs before its own.
+
+        The stages may be ahead, and what is said of an input that is then lost would be taken for
+        said of the one that comes in its place.
+        """
         self._loose.append(note)
 
     def is_durable(self, end: int) -> bool:
@@ -157,7 +161,7 @@ class Recorder:
         notes: list[AnyNote] = []
         while self._notes and self._notes[0].sequence < end:
             notes.append(self._notes.popleft())
-        while self._loose:
+        while self._loose and self._loose[0].sequence <= end:
             notes.append(self._loose.popleft())
         return notes
 
