@@ -28,7 +28,8 @@ def words(text: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
-        (["--help"], ["run", "replay", "journal", "rings", "@hr.machine(event=TRADE, output=TOTAL, initial=dict)"]),
+        (["--help"], ["run", "rings", "@hr.machine(event=TRADE, output=TOTAL, initial=dict)"]),
+        (["--help"], ["replay", "journal"]),
         (["-h"], ["run", "rings", "headrace COMMAND --help explains a command."]),
         (["run", "--help"], ["--input", "--output", "--batch", "--step", "--on-error", "bids[1]"]),
         (["replay", "--help"], ["--to", "--verify", "--step", "--with", "NEW_APP"]),
