@@ -276,10 +276,12 @@ class Broken(LocalDisk):
         disk = self
 
         class File(LocalFile):
-            def write(self, offset: int, parts: Sequence[Any]) -> None:
+            def write(self, offset: int, parts: Sequence[Any], *, sync: bool = False) -> None:
                 if disk.write_error is not None:
                     raise OSError(disk.write_error, "broken")
                 file.write(offset, parts)
+                if sync:
+                    self.sync()
 
             def sync(self) -> None:
                 if disk.sync_error is not None:
@@ -288,10 +290,10 @@ class Broken(LocalDisk):
 
         return File(file._fd, file._path)
 
-    def create(self, path: str, size: int) -> LocalFile:
+    def create(self, path: str, size: int, *, ready: bool = True) -> LocalFile:
         if self.write_error is not None:
             raise OSError(self.write_error, "broken")
-        return self._broken(super().create(path, size))
+        return self._broken(super().create(path, size, ready=ready))
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,24 @@ RUN = paragraphs(
     """
 )
 
+DEBUG = paragraphs(
+    r"""
+    Go back in time: look at every state that an engine with a journal ever had, and at how it came
+    from one to the next. Nothing is written, and the engine may go on running meanwhile.
+
+    [bold]On the screen[/] (needs the extra debug) are a time line to scrub, the inputs with filter
+    and search, the state with what the last input changed, and the outputs of it. Step on and
+    back, run to breakpoints in both directions, ask which inputs changed a value, change an input
+    and compare the two futures. [bold]?[/] shows all keys.
+
+    [bold]As a page:[/] --html writes one file with inputs \[A, B) and their states, for a browser.
+
+    [green]headrace debug journal totals.py:total[/]
+    [green]headrace debug journal totals.py:total --at 1200[/]
+    [green]headrace debug journal totals.py:total --html page.html --from 1100 --to 1200[/]
+    """
+)
+
 RINGS = paragraphs(
     """
     List the rings in shared memory on this machine; remove those that the dead left behind.

@@ -8,7 +8,6 @@ from importlib.metadata import version
 
 from headrace.errors import HistoryGone, JournalError, MachineError
 from headrace.journal.notes import AnyNote
-from headrace.ringbuffer import WaitStrategy
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.keeper import Cut, Keeper, digest_of
 from headrace.runtime.line import Line
@@ -25,18 +24,16 @@ class Journaling:
         self,
         opening: Opening,
         line: Line,
-        wait: WaitStrategy | None,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         settings = opening.settings
         self._opening = opening
         self._line = line
-        self.recorder = Recorder(line.rings[0], opening.writer, settings.level, wait, on_failure)
+        self.recorder = Recorder(line.rings[0], opening.writer, settings.level, on_failure)
         self._outputs: Recorder | None = None
         if opening.outputs is not None:
-            self._outputs = Recorder(
-                line.rings[-1], opening.outputs.writer, "os", wait, on_failure
-            )
+            self._outputs = Recorder(line.rings[-1], opening.outputs.writer, "os", on_failure)
+            line.on_outputs = self._outputs.published
         self._keeper = Keeper(
             settings,
             self.recorder,
@@ -61,9 +58,13 @@ class Journaling:
         """Write a note with the input that is published next."""
         self.recorder.note(note)
 
-    def take_back(self) -> None:
+    def published(self) -> None:
+        """Inputs were published."""
+        self.recorder.published()
+
+    def take_back(self, note: AnyNote) -> None:
         """The input of the last note was not published after all."""
-        self.recorder.take_back()
+        self.recorder.take_back(note)
 
     def outputs_before_recovery(self, after: tuple[int, int]) -> Iterator[Records]:
         """Outputs behind an id that were made before what recovery has made again.
