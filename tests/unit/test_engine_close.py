@@ -191,6 +191,33 @@ def test_outputs_are_followed_while_the_engine_is_closed() -> None:
         assert sorted(seen) == list(range(turn * 7))
 
 
+def test_who_waits_while_the_engine_is_closed_gets_what_the_stages_finish() -> None:
+    """The first stage is at its end long before the last one."""
+    gate = Gate()
+    engine = hr.Engine(adding("front") >> gate.machine, 16)
+    engine.publish(np.arange(4))
+    told: list[str] = []
+
+    def call() -> None:
+        told.append(f"called {engine.call(7, timeout=20)['value']}")
+
+    def drain() -> None:
+        engine.drain(timeout=20)
+        told.append("drained")
+
+    waiting = [threading.Thread(target=call), threading.Thread(target=drain)]
+    waiting[0].start()
+    wait_until(lambda: engine.input_ring.cursor == 5)
+    waiting[1].start()
+    with pytest.raises(WaitTimeout, match="stage gated did not end"):
+        engine.close(timeout=0.2)
+    gate.opened.set()
+    for thread in waiting:
+        thread.join(20)
+    engine.close(timeout=20)
+    assert sorted(told) == ["called [7]", "drained"]
+
+
 # -- halting -------------------------------------------------------------------------------------
 
 

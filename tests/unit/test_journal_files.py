@@ -139,6 +139,19 @@ def test_a_torn_tail_is_told_from_damage(tmp_path: Path) -> None:
     assert first.offset == 4096
 
 
+@pytest.mark.parametrize("behind", [1, 2])
+def test_what_stands_behind_a_full_segment_is_no_damage(tmp_path: Path, behind: int) -> None:
+    """The next segment follows on the last frame: nothing is missing, and nothing is cut off."""
+    writer = new_writer(tmp_path)
+    write_some(writer, [300] * (7 + behind))  # two blocks each; one is left over
+    first, second = sorted(tmp_path.glob("*.segment"))
+    flip(first, 15 * 4096 + 8)
+    read, reader = read_all(tmp_path)
+    assert read.tobytes() == some_events(300 * (7 + behind)).tobytes()
+    assert reader.tear is None
+    assert second.exists()
+
+
 def test_zeros_where_a_frame_was(tmp_path: Path) -> None:
     writer = new_writer(tmp_path)
     write_some(writer, [5, 5, 5])

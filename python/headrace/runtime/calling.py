@@ -12,6 +12,7 @@ from headrace.journal.notes import Called
 from headrace.runtime.answers import Answers, Entry
 from headrace.runtime.calls import Call, Calls
 from headrace.runtime.deadline import Deadline
+from headrace.runtime.outlet import who_is_waited_for
 from headrace.runtime.stage import Records
 from headrace.runtime.waits import Waits
 
@@ -39,7 +40,11 @@ class Calling(Waits):
                     try:
                         self._explain_standstill()
                         if deadline.over():
-                            raise
+                            raise WaitTimeout(
+                                f"the ring stayed full for {deadline.timeout:g} s: {done:,} of "
+                                f"{len(array):,} events are published"
+                                f"{who_is_waited_for(self._line.stages[-1].output_ring)}"
+                            ) from None
                     except HeadraceError as told:
                         told.published = done  # type: ignore[attr-defined]
                         raise

@@ -70,7 +70,7 @@ class Engine(Calling):
         if on_error not in ("halt", "dead_letter"):
             raise UsageError(f"on_error must be 'halt' or 'dead_letter', not {on_error!r}")
         for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", dead_letters_max)):
-            if not isinstance(count, int) or count < 0:
+            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
         stages_of(machine)
         self.machine = machine
