@@ -6,7 +6,7 @@ import asyncio
 import html
 import os
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,19 @@ def screen_test(
             await play(app, pilot)
 
     asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def play_at_500(
+    journal: Path, play: Callable[[Any, Any, Session], Awaitable[None]]
+) -> None:
+    """`play(app, pilot, session)`, beginning behind 500 inputs."""
+    session = Session(str(journal), book)
+    session.go(500)
+
+    async def run(app: Any, pilot: Any) -> None:
+        await play(app, pilot, session)
+
+    screen_test(session, run)
 
 
 async def settled(app: Any, pilot: Any) -> None:

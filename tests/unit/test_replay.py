@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -307,6 +308,22 @@ def test_a_snapshot_that_fails(tmp_path: Path) -> None:
         engine.publish(some_events(1, 10), durable=True)
         engine.drain()
         assert engine.snapshot() == 11
+
+
+def test_distances_and_bookmarks_of_a_walk(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past = hr.History(folder, sums)
+    assert [past.distance(n) for n in (0, 1, 400, 500, 501, 1600)] == [0, 1, 400, 500, 1, 100]
+    past.at(1700)
+    assert past.distance(1750) == 50
+    module = sys.modules[hr.History.__module__]
+    monkeypatch.setattr(module, "LOOKED_AT_SECONDS", -1.0)  # a bookmark behind each input
+    assert len(list(past.states(0, 100))) == 101
+    past.at(1700)
+    assert past.distance(80) == 1
+    with pytest.raises(HistoryGone):
+        past.distance(COUNT + 1)
 
 
 # -- changes -------------------------------------------------------------------------------------

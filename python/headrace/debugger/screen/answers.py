@@ -14,7 +14,7 @@ from textual.widgets import OptionList, Static
 
 from headrace.debugger.screen.dialogs import CLOSE
 from headrace.debugger.screen.keys import EXPRESSIONS, KEYS, PARTS
-from headrace.debugger.screen.palette import TEXTS
+from headrace.debugger.screen.palette import TEXTS, as_title
 from headrace.debugger.screen.panels import outputs_text
 from headrace.debugger.screen.state_tree import StateTree
 from headrace.debugger.session import WHY_MAX, Why
@@ -35,7 +35,7 @@ class Choose(ModalScreen[int | None]):
     def compose(self) -> ComposeResult:
         """The list."""
         with Vertical(classes="dialog wide") as box:
-            box.border_title = self._title
+            box.border_title = as_title(self._title)
             yield OptionList(*self._lines, id="list", markup=False)
             yield Static(self._hint, classes="hint", markup=False)
 
@@ -101,7 +101,7 @@ class Compared(ModalScreen[None]):
         """Both."""
         branch = self._branch
         with Vertical(classes="dialog full") as box:
-            box.border_title = f"What if: {self._title}"
+            box.border_title = as_title(f"What if: {self._title}")
             yield Static(self._summary(), id="summary")
             with Horizontal():
                 tree = StateTree(id="differences")

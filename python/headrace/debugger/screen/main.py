@@ -12,7 +12,7 @@ from textual.widgets import Static
 from headrace.debugger.screen.asking import Asking
 from headrace.debugger.screen.events import EventList
 from headrace.debugger.screen.keys import KEYS
-from headrace.debugger.screen.palette import FAINT
+from headrace.debugger.screen.palette import FAINT, as_title
 from headrace.debugger.screen.panels import FootLine, InputPanel, OutputPanel, header_text
 from headrace.debugger.screen.state_tree import StateTree
 from headrace.debugger.screen.timeline import Timeline
@@ -85,7 +85,7 @@ class Main(Asking):
         if session.filter is None:
             events.border_title = f" Inputs  [{FAINT}]{total:,}[/] "
         else:
-            shown = session.filter.text.replace("[", "\\[")
+            shown = as_title(session.filter.text)
             told = f"{len(session.filter):,} of {total:,}"
             events.border_title = f" Inputs  {shown}  [{FAINT}]{told}[/] "
         events.resized()

@@ -23,3 +23,8 @@ TEXTS = {
 }
 CURSOR = Style(bgcolor="#22405a")  # where the keys go
 CURSOR_AWAY = Style(bgcolor="#1f2a34")  # the same while the keys go elsewhere
+
+
+def as_title(text: str) -> str:
+    """A text as the title of a frame, where brackets would mean a style."""
+    return text.replace("[", r"\[")
