@@ -134,7 +134,7 @@ def repair_command(
         if not repair.steps:
             console.print("nothing to repair" if not repair.hopeless else "nothing was changed")
         else:
-            _tell_plan(repair)
+            _tell_plan(repair, steps=dry_run or not yes)
             if dry_run:
                 return
             if repair.losses and not yes and not _agreed():
@@ -146,9 +146,9 @@ def repair_command(
             raise typer.Exit(WRONG_USE)
 
 
-def _tell_plan(repair: Repair) -> None:
+def _tell_plan(repair: Repair, *, steps: bool) -> None:
     console = stdout()
-    for step in repair.steps:
+    for step in repair.steps if steps else []:
         console.print(f"[bold]to do[/] {escape(step.text)}")
     for loss in repair.losses:
         console.print(f"[bold red]lost[/] {escape(loss)}")

@@ -36,10 +36,11 @@ class Shown:
         self.events = events
         self.notes = notes
         self.more = False  # there was more than the limit
-        self.rows: list[dict[str, Any]] = []
+        self._next: int | None = None  # the input that should come
 
     def rows_of(self, frame: Frame) -> Iterator[dict[str, Any]]:
         """What there is to show of a frame, in order."""
+        yield from self._missing(frame)
         if self.end is not None and frame.first_sequence >= self.end:
             raise Enough
         notes = self._notes_of(frame) if self.notes and frame.header.end >= self.begin else []
@@ -57,6 +58,14 @@ class Shown:
                     "event": plain(events[index]),
                 }
         yield from notes
+
+    def _missing(self, frame: Frame) -> Iterator[dict[str, Any]]:
+        """Inputs that should be before a frame, and are not."""
+        first = max(self.begin, frame.first_sequence if self._next is None else self._next)
+        self._next = frame.header.end
+        stop = frame.first_sequence if self.end is None else min(self.end, frame.first_sequence)
+        if first < stop:
+            yield {"sequence": first, "note": "missing", "end": stop}
 
     def _notes_of(self, frame: Frame) -> list[dict[str, Any]]:
         found = [

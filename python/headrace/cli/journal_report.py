@@ -241,7 +241,7 @@ def _times_and_notes(found: Stats, figures: dict[str, Any]) -> dict[str, str]:
     if named:
         lines["clients"] = ", ".join(named) + (f" and {more:,} more" if more > 0 else "")
     opened = ", ".join(f"{name} ({count:,})" for name, count in found.opened.items())
-    lines["opened by"] = f"{opened or 'nobody'}; closed {found.sealed:,} times"
+    lines["opened by"] = f"{opened or 'nobody'}; closed {counted(found.sealed, 'time')}"
     return lines
 
 

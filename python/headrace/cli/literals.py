@@ -52,7 +52,7 @@ def _same_order(one: Any, other: Any) -> bool:
 class _Writer:
     def __init__(self, names: dict[str, Any]) -> None:
         self._names = names
-        self._seen: set[int] = set()
+        self._seen: dict[int, Any] = {}  # by id; held, so that no id comes twice
 
     def write(self, value: Any, indent: int, taken: int) -> str:
         kind = type(value)
@@ -64,12 +64,14 @@ class _Writer:
             return self._text(value, indent, taken)
         if isinstance(value, enum.Enum):
             return f"{self._named(kind)}.{value.name}"
+        if isinstance(value, type):
+            raise NotPlain("a class")
         if isinstance(value, np.generic) and value.dtype.names is None:
             return self._scalar(value)
         if kind not in (tuple, frozenset):
             if id(value) in self._seen:
                 raise NotPlain("an object stands in two places")
-            self._seen.add(id(value))
+            self._seen[id(value)] = value
         return self._container(value, kind, indent, taken)
 
     def _named(self, kind: type) -> str:
@@ -88,7 +90,7 @@ class _Writer:
 
     def _scalar(self, value: Any) -> str:
         text = repr(value)
-        if not text.startswith("np.") or not math.isfinite(float(value)):
+        if value.dtype.kind not in "biuf" or not math.isfinite(value):
             raise NotPlain(f"{text} has no source")
         return text
 
@@ -141,7 +143,7 @@ class _Writer:
         alone: str = "",
     ) -> str:
         """Parts on one line if they fit, else each on a line of its own with a comma behind it."""
-        before = set(self._seen)
+        before = dict(self._seen)
         flat = [label + self.write(one, 0, 0) for label, one in parts]
         line = begin + ", ".join(flat) + (alone if len(flat) == 1 else "") + end
         if "\n" not in line and taken + len(line) <= WIDTH:
@@ -156,9 +158,13 @@ class _Writer:
 
 
 def quoted(value: str | bytes) -> str:
-    """A string or bytes in double quotes, if they are as good as single ones."""
+    """A string or bytes in double quotes, unless single ones save escapes."""
     text = repr(value)
     prefix, body = ("b", text[1:]) if text[0] == "b" else ("", text)
-    if body[0] == "'" and '"' not in body:
-        return f'{prefix}"{body[1:-1]}"'
-    return text
+    quote, inner = body[0], body[1:-1]
+    plain = inner.replace("\\'", "'") if quote == "'" else inner
+    # repr escapes single quotes only where there are both kinds.
+    if quote == "'" and plain.count('"') <= plain.count("'"):
+        inner = plain.replace('"', '\\"')
+        quote = '"'
+    return f"{prefix}{quote}{inner}{quote}"

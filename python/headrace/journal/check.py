@@ -57,7 +57,8 @@ def check(disk: Disk, folder: str) -> Check:
             outputs = Check(made, [*_findings(made), *_missing_outputs(found, made)], None)
         except (JournalNotFound, NotADirectoryError):
             pass
-    return Check(found, [*_findings(found), *_strangers(found)], outputs)
+    own = sorted(_findings(found), key=lambda each: (each.file, each.offset))
+    return Check(found, [*own, *_strangers(found)], outputs)
 
 
 def _findings(found: Scan) -> Iterator[Finding]:

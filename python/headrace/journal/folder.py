@@ -74,14 +74,20 @@ def list_segments(disk: Disk, folder: str) -> list[tuple[int, int]]:
 
 def list_snapshots(disk: Disk, folder: str) -> list[int]:
     """The sequences of the snapshots that there are, in order, good or not."""
-    if not disk.exists(folder):
-        return []
-    return sorted(int(m[1]) for m in map(_SNAPSHOT.fullmatch, disk.names(folder)) if m)
+    return sorted(int(m[1]) for m in map(_SNAPSHOT.fullmatch, _names(disk, folder)) if m)
 
 
 def holds_a_journal(disk: Disk, folder: str) -> bool:
     """Whether there is at least one segment."""
-    return disk.exists(folder) and any(map(_SEGMENT.fullmatch, disk.names(folder)))
+    return any(map(_SEGMENT.fullmatch, _names(disk, folder)))
+
+
+def _names(disk: Disk, folder: str) -> list[str]:
+    """The names in a folder; none if there is no folder."""
+    try:
+        return disk.names(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def take_lock(disk: Disk, folder: str) -> Lock:

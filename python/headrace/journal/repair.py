@@ -153,8 +153,8 @@ class Repair:
         for segment in found.segments[: stretch.first]:
             self._set_aside(
                 segment.file,
-                f"it is before the damage, and the snapshot before input {covered[-1]:,} has the "
-                "state: " if covered else "",
+                f"the damage is in it or behind it; the snapshot before input {covered[-1]:,} has "
+                "the state: " if covered else "",
                 f"the past before input {first.name[1]:,} cannot be looked at any more"
                 if segment.name == found.segments[0].name
                 else "",

@@ -131,7 +131,7 @@ def scan(
         names = segments_in(disk.names(folder))
     except (FileNotFoundError, NotADirectoryError):
         names = []
-    sequences = list_snapshots(disk, folder) if disk.exists(folder) else []
+    sequences = list_snapshots(disk, folder)
     if not names and not sequences:
         raise JournalNotFound(f"{folder}: there is no journal")
     found = Scan(disk, folder)
