@@ -154,7 +154,7 @@ function drawMessages() {
     made.prepend(svg("rect", { class: "chosen", ...size }));
     chosen.forEach((arrow) => arrow.classList.add("chosen"));
   }
-  box.replaceChildren(made);
+  box.replaceChildren(laneHeads(made), made);
   if (chosen.length) {
     const middle = head + (all.indexOf(chosen[0]) + chosen.length / 2) * row;
     box.scrollTop = middle - box.clientHeight / 2;
@@ -162,6 +162,18 @@ function drawMessages() {
   byId("window").textContent = count
     ? `inputs ${grouped(data.begin + begin)} to ${grouped(data.begin + end - 1)}`
     : "";
+}
+
+// The names of the lanes once more, which stay in sight.
+function laneHeads(drawing) {
+  const { box } = data.sizes;
+  const width = drawing.getAttribute("width");
+  const size = { width, height: box + 8, viewBox: `0 0 ${width} ${box + 8}` };
+  const heads = svg("svg", { class: "diagram", "aria-hidden": "true", ...size });
+  heads.append(...[...drawing.querySelectorAll(".lane")].map((lane) => lane.cloneNode(true)));
+  const sticky = element("div", { class: "heads" }, heads);
+  sticky.style.marginBottom = `-${box + 8}px`;
+  return sticky;
 }
 
 byId("picture").addEventListener("click", (event) => {
@@ -206,7 +218,7 @@ function drawBranch(branch) {
     ? changesTable(future.changes, heads)
     : element("p", { class: "quiet" }, "The states at the end are the same.");
   byId("branch").replaceChildren(
-    part("Two futures", branch.told, scroll(changed)),
+    part("Two futures", "", scroll(element("p", { class: "told" }, branch.told), changed)),
     part("State at the end", "as it would have been", box),
     part("Outputs", `since input ${grouped(branch.at)}`, scroll(outputsBeside(branch))),
   );

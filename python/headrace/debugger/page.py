@@ -57,7 +57,7 @@ def write_page(
     text = page_text(history, begin, end, title=title, branch=branch)
     staged = Staged(file)
     try:
-        staged.stream.write(text.encode("ascii", "xmlcharrefreplace"))
+        staged.stream.write(text.encode())
         staged.commit()
     except OSError as error:
         raise EnvironmentFailure(f"{file}: cannot be written: {error.strerror}") from error

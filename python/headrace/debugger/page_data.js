@@ -24,6 +24,7 @@ function keyOf(node, entry, place) {
   if (form === "keys") return entry.key;
   if (form === "fields") return keys[place];
   if (form === "members") return `{${entry.value}}`;
+  if (dims && !dims.length) return "[()]";
   if (!dims || dims.length === 1) return `[${place}]`;
   const parts = [];
   let left = place;

@@ -23,7 +23,7 @@ from headrace.replay import History
 
 ARROWS_MAX = 2_000  # in a picture of its own
 # Sizes in pixels; `chars` of a monospaced font of 11 pixels fit between two lanes.
-SIZES = {"lane": 208, "side": 70, "row": 26, "head": 44, "box": 26, "chars": 29, "name": 17}
+SIZES = {"lane": 168, "side": 56, "row": 26, "head": 44, "box": 26, "chars": 24, "name": 14}
 
 
 def sequence_svg(history: History, begin: int, end: int) -> str:

@@ -69,9 +69,9 @@ class List {
     const widths = [
       Math.max(8, grouped(data.begin + data.events.length).length),
       15,
+      3,
+      3,
       ...data.widths,
-      3,
-      3,
     ];
     this.numeric = data.fields[0].map((_, place) =>
       data.events.every(([, texts]) => /^[+-]?(\d|nan|inf)/.test(texts[place])),
@@ -80,7 +80,7 @@ class List {
     this.space = element("div", { class: "space" });
     this.body = element("div", { class: "body", role: "rowgroup" });
     this.space.append(this.body);
-    const cells = ["input", "time", ...data.fields[0], "out", "Δ"];
+    const cells = ["input", "time", "Δ", "out", ...data.fields[0]];
     const head = element("div", { class: "line head", role: "row" });
     cells.forEach((text, place) => {
       head.append(element("span", { role: "columnheader", class: this.side(place) }, text));
@@ -96,9 +96,8 @@ class List {
   }
 
   side(place) {
-    const field = place - 2;
-    if (field >= 0 && field < this.numeric.length) return this.numeric[field] ? "number" : "";
-    return place === 1 ? "" : "number";
+    if (place < 4) return place === 1 ? "" : "number";
+    return this.numeric[place - 4] ? "number" : "";
   }
 
   filter(text) {
@@ -153,9 +152,9 @@ class List {
     const cells = [
       grouped(data.begin + index),
       timeTexts(time)[1].slice(0, 15),
-      ...texts,
-      failures.length ? "✗" : out || "",
       edits.length || "",
+      failures.length ? "✗" : out || "",
+      ...texts,
     ];
     const line = element("div", {
       class: failures.length ? "line failed" : "line",

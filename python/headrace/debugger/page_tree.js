@@ -45,10 +45,11 @@ class Tree {
       }
       const below = keyOf(value, child, place);
       const told = shape.notes ? shape.notes[place] : "";
-      this.add(child, path + below, below.replace(/^\./, ""), depth + 1, told);
+      const name = shape.form === "members" ? "" : below.replace(/^\./, "");
+      this.add(child, path + below, name, depth + 1, told);
     });
     for (const gone of this.states.gone.get(value) || []) {
-      const name = gone.key.replace(/^\./, "");
+      const name = shape.form === "members" ? "" : gone.key.replace(/^\./, "");
       this.rows.push({ gone, path: `${path}${gone.key} gone`, key: name, depth: depth + 1 });
     }
     if (hidden) this.rows.push({ more: path, path: `${path} more`, depth: depth + 1, hidden });
@@ -71,7 +72,7 @@ class Tree {
       return made;
     }
     made.append(element("span", { class: "twist" }, row.node ? (row.open ? "▾" : "▸") : ""));
-    made.append(element("span", { class: "key" }, row.key));
+    if (row.key) made.append(element("span", { class: "key" }, row.key));
     if (row.gone) {
       made.classList.add("gone");
       made.append(element("del", {}, preview(row.gone.value, 60)), element("b", {}, "gone"));

@@ -89,9 +89,21 @@ class Frame:
         return decode_notes(bytes(self._segment.data[begin : begin + self.header.notes_bytes]))
 
     @property
+    def file(self) -> str:
+        """The path of its segment."""
+        return self._segment.path
+
+    @property
     def place(self) -> str:
         """Where it stands, to be shown."""
         return f"{self._segment.path}, byte {self.offset:,}"
+
+    @property
+    def position(self) -> Position:
+        """Where it begins."""
+        header = self.header
+        number = self._segment.header.number
+        return Position(number, self.offset, header.first_sequence, header.previous)
 
     @property
     def behind(self) -> Position:

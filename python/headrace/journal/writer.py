@@ -122,7 +122,7 @@ class Writer:
             end = done + self._count_max
             behind = self.sequence + self._count_max
             own = [note for note in notes if note.sequence < behind]
-            notes = notes[len(own) :] if own else notes
+            notes = [note for note in notes if note.sequence >= behind]
             self._write(events[done:end], times[done:end], encode_notes(own))
             done = end
         at_once = sync and self.synced_sequence == self.sequence and not self._behind

@@ -69,7 +69,10 @@ class ReferenceFiles:
 
         `outputs`: where their journal ends, None if there is none. Raises LostPromise.
         """
-        return self._after(inputs, self.written, outputs, self.outputs_written)
+        left = self._after(inputs, self.written, outputs, self.outputs_written)
+        left.synced = min(self.synced, inputs)
+        left.outputs_synced = min(self.outputs_synced, left.outputs_written)
+        return left
 
     def after_power_cut(self, inputs: int, outputs: int | None) -> ReferenceFiles:
         """The same when the power was cut."""
@@ -92,7 +95,6 @@ class ReferenceFiles:
             if not outputs_least <= outputs <= end:
                 raise LostPromise(f"{outputs} outputs are left of {end}; {outputs_least} were safe")
             kept = (kept or [])[: outputs - first]
-        # What is found there is synced before anybody goes on with it.
         return ReferenceFiles(
             self.inputs[:inputs], inputs, inputs, list(self.snapshots), kept, first,
             outputs or 0, outputs or 0,

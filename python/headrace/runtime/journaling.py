@@ -12,7 +12,7 @@ from headrace.runtime.deadline import Deadline
 from headrace.runtime.keeper import Cut, Keeper, digest_of
 from headrace.runtime.line import Line
 from headrace.runtime.opening import Opening
-from headrace.runtime.output_journal import read_outputs
+from headrace.runtime.output_journal import begins_at, read_outputs
 from headrace.runtime.recorder import Recorder
 from headrace.runtime.stage import Records
 
@@ -74,14 +74,18 @@ class Journaling:
         snapshot = self._opening.recovery.snapshot
         if snapshot is None or after >= snapshot.last_output:
             return
-        if self._opening.outputs is None:
+        settings = self._opening.settings
+        kept = self._opening.outputs is not None
+        begin = begins_at(settings.disk, settings.path) if kept else None
+        if not kept or (begin is not None and after < begin):
             sequence, index = snapshot.last_output
+            hint = "with Journal(outputs=True) they would be"
+            if begin is not None:
+                hint = f"the journal of outputs begins with the id ({begin[0]}, {begin[1]})"
             raise HistoryGone(
                 f"outputs behind {after} were made before the snapshot that the engine was opened "
-                f"on, the last one with the id ({sequence}, {index}), and are not kept; with "
-                "Journal(outputs=True) they would be"
+                f"on, the last one with the id ({sequence}, {index}), and are not kept; {hint}"
             )
-        settings = self._opening.settings
         for records in read_outputs(settings.disk, settings.path, after):
             ids = records["input_sequence"], records["output_index"]
             sequence, index = snapshot.last_output

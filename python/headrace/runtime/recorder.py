@@ -88,7 +88,11 @@ class Recorder:
     # From any thread.
 
     def note_loosely(self, note: AnyNote) -> None:
-        """Write a note with whatever is written next."""
+        """Write a note with whatever is written next, but not before the inputs before its own.
+
+        The stages may be ahead, and what is said of an input that is then lost would be taken for
+        said of the one that comes in its place.
+        """
         self._loose.append(note)
 
     def is_durable(self, end: int) -> bool:
@@ -204,7 +208,8 @@ class Recorder:
     def _due(self, end: int) -> list[AnyNote]:
         """The notes to be written with the inputs before `end`."""
         notes = [note for note in list(self._notes) if note.sequence < end]
-        return notes + list(self._loose)
+        # What is said of a state must not be there before its inputs are.
+        return notes + [note for note in list(self._loose) if note.sequence <= end]
 
     def _drop(self, written: list[AnyNote]) -> None:
         for notes in (self._notes, self._loose):
