@@ -136,6 +136,9 @@ class Browser:
         deadline = time.monotonic() + ANSWER_SECONDS
         while not (self._loaded and self.evaluate("location.href") != "about:blank"):
             self._next(deadline)
+        # Keys and clicks are dropped until the page has been painted.
+        frame = "requestAnimationFrame"
+        self.evaluate(f"new Promise((done) => {frame}(() => {frame}(() => setTimeout(done, 20))))")
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page, when it is there."""
