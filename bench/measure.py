@@ -15,11 +15,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-UNITS = {"rate": "M/s", "ns": "ns", "p50": "ns", "p99": "ns", "share": "%"}
+UNITS = {"rate": "M/s", "ns": "ns", "p50": "ns", "p99": "ns", "share": "%", "ms": "ms"}
 
 
 # How the names of contestants begin that are nobody's of ours.
-PEERS = ("multiprocessing", "faster-fifo", "pyzmq", "iceoryx2", "river", "bytewax", "LMAX")
+PEERS = (
+    "multiprocessing",
+    "faster-fifo",
+    "pyzmq",
+    "iceoryx2",
+    "river",
+    "bytewax",
+    "LMAX",
+    "eventsourcing",
+    "redis",
+)
 
 
 class Unavailable(Exception):

@@ -17,7 +17,7 @@ LOOP_EVENTS = 16384  # stays in cache
 SECONDS = 20.0
 
 
-def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     begin = time.perf_counter()
     outcome = work()
     return time.perf_counter() - begin, outcome
@@ -33,7 +33,7 @@ def step_python(count: int) -> Sample:
             stepper.run(events)
         return int(stepper.state[0])
 
-    seconds, total = _timed(work)
+    seconds, total = timed(work)
     return rate_sample(count, seconds, total, machines.tally_answer(events, laps))
 
 
@@ -49,7 +49,7 @@ def loop_python(count: int) -> Sample:
                 state, _outputs = step(state, key, amount, weight)
         return state[0]
 
-    seconds, total = _timed(work)
+    seconds, total = timed(work)
     return rate_sample(count, seconds, total, machines.tally_answer(events, laps))
 
 
@@ -63,7 +63,7 @@ def step_fixed(native: str | None, count: int) -> Sample:
             stepper.run(events)
         return stepper.state.item()
 
-    seconds, state = _timed(work)
+    seconds, state = timed(work)
     return rate_sample(count, seconds, state, machines.fixed_answer(events, laps))
 
 
@@ -78,7 +78,7 @@ def loop_numpy(count: int) -> Sample:
             state, _outputs = step(state, events)
         return state.item()
 
-    seconds, state = _timed(work)
+    seconds, state = timed(work)
     return rate_sample(count, seconds, state, machines.fixed_answer(events, laps))
 
 
@@ -93,7 +93,7 @@ def loop_compiled(how: str, count: int) -> Sample:
             loop(state.ctypes.data, address, LOOP_EVENTS)
         return state.item()
 
-    seconds, found = _timed(work)
+    seconds, found = timed(work)
     return rate_sample(count, seconds, found, machines.fixed_answer(events, laps))
 
 
@@ -107,7 +107,7 @@ def engine_sum(kind: str, count: int) -> Sample:
                 engine.publish(events, SECONDS)
             engine.drain(SECONDS)
 
-        seconds, _ = _timed(work)
+        seconds, _ = timed(work)
         found = machines.sums_digest(engine.state)
     return rate_sample(count, seconds, found, machines.sums_answer(count))
 
@@ -134,7 +134,7 @@ def loop_sum(count: int) -> Sample:
                 totals[key] = totals.get(key, 0) + amount
         return totals
 
-    seconds, totals = _timed(work)
+    seconds, totals = timed(work)
     return rate_sample(count, seconds, machines.sums_digest(totals), machines.sums_answer(count))
 
 
@@ -149,7 +149,7 @@ def loop_sum_step(count: int) -> Sample:
                 totals, _outputs = step(totals, key, amount)
         return totals
 
-    seconds, totals = _timed(work)
+    seconds, totals = timed(work)
     return rate_sample(count, seconds, machines.sums_digest(totals), machines.sums_answer(count))
 
 
@@ -166,7 +166,7 @@ def river_sum(count: int) -> Sample:
         for event in events:
             totals.learn_one(event)
 
-    seconds, _ = _timed(work)
+    seconds, _ = timed(work)
     found = {}
     for key in range(machines.KEYS):
         (total,) = totals.transform_one({"key": key}).values()
@@ -189,7 +189,7 @@ def river_counters(count: int) -> Sample:
                 totals[key].update(amount)
         return totals
 
-    seconds, totals = _timed(work)
+    seconds, totals = timed(work)
     found = machines.sums_digest({key: round(total.get()) for key, total in totals.items()})
     return rate_sample(count, seconds, found, machines.sums_answer(count))
 
@@ -208,7 +208,7 @@ def bytewax_sum(count: int) -> Sample:
     stream = op.input("in", flow, TestingSource(pairs, batch_size=1024))
     totals = op.fold_final("sum", stream, int, int.__add__)
     op.output("out", totals, TestingSink(found))
-    seconds, _ = _timed(lambda: run_main(flow))
+    seconds, _ = timed(lambda: run_main(flow))
     digest = machines.sums_digest({int(key): total for key, total in found})
     return rate_sample(count, seconds, digest, machines.sums_answer(count))
 

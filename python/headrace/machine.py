@@ -70,7 +70,7 @@ class Machine:
             raise MachineError(
                 f"{where}: native is {self.native!r}; wrap the function: headrace.Native(step=...)"
             )
-        if not isinstance(self.version, int):
+        if not isinstance(self.version, int) or isinstance(self.version, bool):
             raise MachineError(f"{where}: version is {self.version!r}, not an integer")
         self.parameters: tuple[str, ...] | None = _parameters(self.step, self.event, where)
 

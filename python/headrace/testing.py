@@ -24,10 +24,19 @@ from headrace.errors import HeadraceError, StepError, StepMismatch, UsageError
 from headrace.events import as_events, record_dtype
 from headrace.machine import Machine
 from headrace.reference import ReferenceEngine
+from headrace.replay.stretch import Stretch, classes_of, run_stretch, text_state
 from headrace.runtime import Engine
 from headrace.state import difference
 
-__all__ = ["Checked", "check_machine"]
+__all__ = [
+    "Checked",
+    "Stretch",
+    "check_machine",
+    "classes_of",
+    "difference",
+    "run_stretch",
+    "text_state",
+]
 
 _SPLITS = (1, 3, 64, 1 << 20)  # events a batch
 _FAILURES_PLANTED_MAX = 8

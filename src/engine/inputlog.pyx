@@ -84,10 +84,12 @@ cdef class InputLog:
                 times[index] = time_of(batch, index)
 
     cdef int _append_run(self, int64_t first_sequence, int64_t count) except -1:
-        cdef Run *last = &self.runs[self.run_count - 1]
-        if self.run_count and last.first_sequence + last.count == first_sequence:
-            last.count += count
-            return 0
+        cdef Run *last
+        if self.run_count:
+            last = &self.runs[self.run_count - 1]
+            if last.first_sequence + last.count == first_sequence:
+                last.count += count
+                return 0
         if self.run_count == self.run_room:
             self.run_room = max(2 * self.run_room, RUNS_AT_FIRST)
             _resize(<void **>&self.runs, self.run_room * sizeof(Run))

@@ -20,6 +20,8 @@ PEERS = {
     "river",
     "river's sums in a dict",
     "bytewax",
+    "eventsourcing",
+    "redis stream",
 }
 
 

@@ -200,15 +200,17 @@ def test_a_storm_of_interrupts_leaves_a_sound_engine() -> None:
         + """
     engine = hr.Engine(add, 16, keep_outputs=0)
     def storm():
+        begun.wait()
         for turn in range(60):
             time.sleep(0.003 + turn % 7 * 0.002)
             os.kill(os.getpid(), signal.SIGINT)
         over.set()
-    over = threading.Event()
+    begun, over = threading.Event(), threading.Event()
     threading.Thread(target=storm, daemon=True).start()
     interrupted = 0
     while not over.is_set() or not interrupted:
         try:
+            begun.set()
             assert engine.call(1, timeout=10)["value"].tolist() == [1]
             engine.publish([1, 1, 1])
         except KeyboardInterrupt:

@@ -88,7 +88,7 @@ LONG = {"diamond, ended and drained"}  # most of a minute; `make torture` visits
 CASES = [
     pytest.param(
         builder, detail, states, id=f"{name}: {detail.value}",
-        marks=[pytest.mark.torture] if name in LONG else [],
+        marks=[pytest.mark.torture, pytest.mark.timeout(900)] if name in LONG else [],
     )
     for name, builder, details in EXPLORED
     for detail, states in details.items()

@@ -102,8 +102,8 @@ ENGINE_MUTANTS = [
         RECOVERY + "every_state_comes_back"),
     Planted(
         "runs joined over gaps", "events after one that was passed over get its number", INPUTLOG,
-        "        if self.run_count and last.first_sequence + last.count == first_sequence:\n",
-        "        if self.run_count:\n",
+        "            if last.first_sequence + last.count == first_sequence:\n",
+        "            if True:\n",
         CORNERS + "folded_again_with_the_same_sequences"),
     Planted(
         "state handed out", "who looks at the state can change it", STEPPER_PYX,

@@ -49,7 +49,8 @@ def cells(draw: st.DrawFn, dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "M":
         return np.datetime64(draw(TIMES), "s").astype(dtype)
     if dtype.kind == "m":
-        return draw(st.just(np.timedelta64("NaT")) | hnp.from_dtype(np.dtype("i8"))).astype(dtype)
+        nothing = st.just(np.timedelta64("NaT", "s"))
+        return draw(nothing | hnp.from_dtype(np.dtype("i8"))).astype(dtype)
     if dtype.kind == "U":
         characters = st.characters(codec="utf-8")
         return draw(st.text(characters, max_size=dtype.itemsize // 4)).rstrip("\0")

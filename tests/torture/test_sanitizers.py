@@ -25,6 +25,7 @@ pytestmark = [
 
 HERE = Path(__file__).parent
 UNIT = ROOT / "tests" / "unit"
+UNDER_SANITIZERS = "not torture and not packaging and not serial"  # times say nothing there
 STRESS = str(HERE / "stress.py")
 
 build = functools.cache(run_sanitized.build)
@@ -61,7 +62,8 @@ def test_stress(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["address", "undefined"])
 def test_unit_tests(kind: str) -> None:
-    options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "not torture and not packaging"]
+    # A report ends the process: only sys is captured, so that what the sanitizer says is seen.
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--capture=sys", "-m", UNDER_SANITIZERS]
     finished = sanitized(kind, "-m", "pytest", *options, str(UNIT))
     assert finished.returncode == 0, finished.stdout
 

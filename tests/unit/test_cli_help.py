@@ -29,8 +29,16 @@ def words(text: str) -> str:
     ("arguments", "wanted"),
     [
         (["--help"], ["run", "rings", "@hr.machine(event=TRADE, output=TOTAL, initial=dict)"]),
+        (["--help"], ["replay", "journal"]),
         (["-h"], ["run", "rings", "headrace COMMAND --help explains a command."]),
         (["run", "--help"], ["--input", "--output", "--batch", "--step", "--on-error", "bids[1]"]),
+        (["replay", "--help"], ["--to", "--verify", "--step", "--with", "NEW_APP"]),
+        (["journal", "-h"], ["check", "show", "stats", "repair", "to-test"]),
+        (["journal", "check", "-h"], ["--json", "torn tail", "2: damage"]),
+        (["journal", "show", "-h"], ["--from", "--to", "--notes", "--limit", "--json"]),
+        (["journal", "stats", "-h"], ["--spans", "--json"]),
+        (["journal", "repair", "-h"], ["--yes", "--dry-run", "--cut", "kept/"]),
+        (["journal", "to-test", "-h"], ["--from", "--to", "--output", "pytest"]),
         (["rings", "-h"], ["--clean", "--dry-run", "--damaged", "--json"]),
     ],
 )
@@ -45,7 +53,7 @@ def test_help(
     assert not re.search(r"\[/|\[(bold|cyan|green)\]", result.stdout)  # no markup is left over
 
 
-@pytest.mark.parametrize("arguments", [[], ["run"]])
+@pytest.mark.parametrize("arguments", [[], ["run"], ["replay"], ["journal"]])
 def test_without_arguments_there_is_help(arguments: list[str]) -> None:
     result = headrace(*arguments)
     assert "Usage: headrace" in result.output

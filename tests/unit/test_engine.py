@@ -154,8 +154,8 @@ def test_timeouts() -> None:
             engine.call(1, timeout=0.05)
         with pytest.raises(WaitTimeout, match=r"not drained within 0.05 s: slow at 0"):
             engine.drain(timeout=0.05)
-        with pytest.raises(WaitTimeout) as caught:
-            engine.publish(np.ones(20, "i8"), timeout=0.1)
+        with pytest.raises(WaitTimeout, match=r"stayed full for 0.15 s: \d+ of 20 e") as caught:
+            engine.publish(np.ones(20, "i8"), timeout=0.15)
         assert 0 < caught.value.published < 20  # type: ignore[attr-defined]
         with pytest.raises(UsageError, match="timeout must be 0 seconds or more"):
             engine.drain(timeout=-1)
@@ -171,6 +171,7 @@ def test_timeouts() -> None:
         ({"capacity": 100}, CapacityError, "100 is not a power of two .* try 128"),
         ({"on_error": "ignore"}, UsageError, "'halt' or 'dead_letter', not 'ignore'"),
         ({"keep_outputs": -1}, UsageError, "keep_outputs must be an integer of 0 or more"),
+        ({"keep_outputs": True}, UsageError, "keep_outputs must be an integer of 0 or more"),
         ({"dead_letters_max": 1.5}, UsageError, "dead_letters_max must be an integer"),
         ({"step": "fast"}, MachineError, "kind is 'fast'; give 'python'"),
         ({"step": "batch"}, MachineError, "'totals' has no batch step"),

@@ -191,6 +191,33 @@ def test_outputs_are_followed_while_the_engine_is_closed() -> None:
         assert sorted(seen) == list(range(turn * 7))
 
 
+def test_who_waits_while_the_engine_is_closed_gets_what_the_stages_finish() -> None:
+    """The first stage is at its end long before the last one."""
+    gate = Gate()
+    engine = hr.Engine(adding("front") >> gate.machine, 16)
+    engine.publish(np.arange(4))
+    told: list[str] = []
+
+    def call() -> None:
+        told.append(f"called {engine.call(7, timeout=20)['value']}")
+
+    def drain() -> None:
+        engine.drain(timeout=20)
+        told.append("drained")
+
+    waiting = [threading.Thread(target=call), threading.Thread(target=drain)]
+    waiting[0].start()
+    wait_until(lambda: engine.input_ring.cursor == 5)
+    waiting[1].start()
+    with pytest.raises(WaitTimeout, match="stage gated did not end"):
+        engine.close(timeout=0.2)
+    gate.opened.set()
+    for thread in waiting:
+        thread.join(20)
+    engine.close(timeout=20)
+    assert sorted(told) == ["called [7]", "drained"]
+
+
 # -- halting -------------------------------------------------------------------------------------
 
 
@@ -251,6 +278,31 @@ def test_waiting_calls_get_the_failure_and_not_that_the_engine_was_closed() -> N
             engine.drain(timeout=20)
         with pytest.raises(StepError):
             engine.close(timeout=20)
+
+
+def test_a_failure_between_two_looks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stage fails, and stops, just after it was looked whether anything has failed."""
+    gate = threading.Event()
+
+    def step(state, value):  # type: ignore[no-untyped-def]
+        gate.wait(20)
+        raise ValueError(value)
+
+    engine = hr.Engine(hr.machine(event="<i8", initial=int, name="gated")(step), 16)
+    engine.publish([1])
+    look = engine._failures.check
+
+    def look_and_fail() -> None:
+        look()
+        gate.set()
+        wait_until(lambda: engine._line.stages[0].stopped)
+
+    monkeypatch.setattr(engine._failures, "check", look_and_fail)
+    with pytest.raises(StepError, match="'gated' failed at event 0"):
+        engine.drain(timeout=20)
+    monkeypatch.undo()
+    with pytest.raises(StepError):
+        engine.close(timeout=20)
 
 
 def test_who_is_told_of_unread_outputs_is_told_how_far_it_got() -> None:

@@ -37,9 +37,9 @@ def test_consumers_of_its_rings_read_on_after_close(named: bool, ring_name: Name
         assert not os.path.exists(path_of(name))
         assert not os.path.exists(path_of(f"{name}.out"))
     consumers[1].release(2)
-    assert [batch.tolist() for batch in consumers[0]] == [list(range(50))]
-    assert [batch["value"].tolist() for batch in consumers[1]] == [list(range(3, 50))]
-    assert [batch["value"].tolist() for batch in behind] == [list(range(50))]
+    assert [value for batch in consumers[0] for value in batch.tolist()] == list(range(50))
+    assert [value for batch in consumers[1] for value in batch["value"]] == list(range(3, 50))
+    assert [value for batch in behind for value in batch["value"]] == list(range(50))
     for consumer in [*consumers, behind]:
         assert consumer.ended
         assert len(consumer.poll(timeout=0)) == 0

@@ -139,6 +139,19 @@ def test_a_torn_tail_is_told_from_damage(tmp_path: Path) -> None:
     assert first.offset == 4096
 
 
+@pytest.mark.parametrize("behind", [1, 2])
+def test_what_stands_behind_a_full_segment_is_no_damage(tmp_path: Path, behind: int) -> None:
+    """The next segment follows on the last frame: nothing is missing, and nothing is cut off."""
+    writer = new_writer(tmp_path)
+    write_some(writer, [300] * (7 + behind))  # two blocks each; one is left over
+    first, second = sorted(tmp_path.glob("*.segment"))
+    flip(first, 15 * 4096 + 8)
+    read, reader = read_all(tmp_path)
+    assert read.tobytes() == some_events(300 * (7 + behind)).tobytes()
+    assert reader.tear is None
+    assert second.exists()
+
+
 def test_zeros_where_a_frame_was(tmp_path: Path) -> None:
     writer = new_writer(tmp_path)
     write_some(writer, [5, 5, 5])
@@ -263,10 +276,12 @@ class Broken(LocalDisk):
         disk = self
 
         class File(LocalFile):
-            def write(self, offset: int, parts: Sequence[Any]) -> None:
+            def write(self, offset: int, parts: Sequence[Any], *, sync: bool = False) -> None:
                 if disk.write_error is not None:
                     raise OSError(disk.write_error, "broken")
                 file.write(offset, parts)
+                if sync:
+                    self.sync()
 
             def sync(self) -> None:
                 if disk.sync_error is not None:
@@ -275,10 +290,10 @@ class Broken(LocalDisk):
 
         return File(file._fd, file._path)
 
-    def create(self, path: str, size: int) -> LocalFile:
+    def create(self, path: str, size: int, *, ready: bool = True) -> LocalFile:
         if self.write_error is not None:
             raise OSError(self.write_error, "broken")
-        return self._broken(super().create(path, size))
+        return self._broken(super().create(path, size, ready=ready))
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ def keyword_only(state, *, symbol):  # type: ignore[no-untyped-def]
         (step_ok, {"step_batch": 5}, "step_batch is 5, not a function"),
         (step_ok, {"native": 5}, r"native is 5; wrap the function: headrace.Native"),
         (step_ok, {"version": "1"}, "version is '1', not an integer"),
+        (step_ok, {"version": True}, "version is True, not an integer"),
         (step_ok, {"event": None}, "has no event dtype"),
         (step_ok, {"event": [("sequence", "i8")]}, "field 'sequence'.*call the field something"),
         (step_ok, {"event": [("time_ns", "i8")]}, "field 'time_ns'"),

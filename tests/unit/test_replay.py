@@ -9,10 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from journal_tools import EVENT, SUM, some_events, sums, totals
+from journal_tools import EVENT, SUM, flip, only_segment, some_events, sums, totals
 
 import headrace as hr
-from headrace.errors import HistoryGone, JournalNotFound, ReplayParted, SnapshotFailed, UsageError
+from headrace.errors import (
+    HistoryGone,
+    JournalDamaged,
+    JournalNotFound,
+    ReplayParted,
+    SnapshotFailed,
+    UsageError,
+)
 from headrace.replay import rehearse
 from headrace.replay.changes import ABSENT, Change, changes, value_at
 
@@ -264,6 +271,20 @@ def test_bad_edits(history: hr.History, edit: Any, message: str) -> None:
 def test_nowhere_to_branch_off(history: hr.History) -> None:
     with pytest.raises(HistoryGone, match="no input 2,000 to branch off at"):
         history.branch(COUNT)
+
+
+def test_a_damaged_end_is_no_end(tmp_path: Path) -> None:
+    """A frame's header is gone, and the seal behind it says that there had been one."""
+    with hr.Engine(sums, journal=tmp_path) as engine:
+        engine.publish(some_events(10), durable=True)
+        engine.publish(some_events(10, 10), durable=True)
+    path = only_segment(tmp_path)
+    at = path.read_bytes().index(some_events(10, 10).tobytes()) - 10 * 8 - 64
+    flip(path, at)
+    with pytest.raises(JournalDamaged, match="inputs 10 to 19 had been synced"):
+        hr.replay(tmp_path, sums)
+    with pytest.raises(JournalDamaged, match="inputs 10 to 19 had been synced"):
+        hr.History(tmp_path, sums)
 
 
 def test_follows_an_engine_that_goes_on(tmp_path: Path) -> None:

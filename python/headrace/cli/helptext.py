@@ -78,6 +78,24 @@ RUN = paragraphs(
     """
 )
 
+DEBUG = paragraphs(
+    r"""
+    Go back in time: look at every state that an engine with a journal ever had, and at how it came
+    from one to the next. Nothing is written, and the engine may go on running meanwhile.
+
+    [bold]On the screen[/] (needs the extra debug) are a time line to scrub, the inputs with filter
+    and search, the state with what the last input changed, and the outputs of it. Step on and
+    back, run to breakpoints in both directions, ask which inputs changed a value, change an input
+    and compare the two futures. [bold]?[/] shows all keys.
+
+    [bold]As a page:[/] --html writes one file with inputs \[A, B) and their states, for a browser.
+
+    [green]headrace debug journal totals.py:total[/]
+    [green]headrace debug journal totals.py:total --at 1200[/]
+    [green]headrace debug journal totals.py:total --html page.html --from 1100 --to 1200[/]
+    """
+)
+
 RINGS = paragraphs(
     """
     List the rings in shared memory on this machine; remove those that the dead left behind.
@@ -85,5 +103,98 @@ RINGS = paragraphs(
     A named ring lives until its owner, the process that created it, closes it or ends. An owner
     that was killed leaves its ring in shared memory, where it takes up space until
     [green]headrace rings --clean[/]. Rings of living owners are never touched.
+    """
+)
+
+JOURNAL = paragraphs(
+    """
+    Look at the journal of an engine, check and repair it, make a test of a part of it.
+    """
+)
+
+CHECK = paragraphs(
+    """
+    Read all of a journal, and tell what is there, what is wrong, and what can be done about it.
+
+    Every checksum is checked. Behind damage it goes on where it can: the table counts what is
+    intact. A torn tail is what was being written when the engine died, and nobody had been told
+    that it is safe; an engine cuts it off by itself. Damage is something missing or changed that
+    had been safe; no engine opens such a journal until it is repaired. Nothing is written, and an
+    engine may be at work meanwhile.
+
+    [bold]Exit code.[/] 0: whole. 1: a torn tail, or a damaged snapshot for which there is another;
+    or the folder cannot be read. 2: damage, or no journal there.
+
+    [green]headrace journal check trades.journal[/]
+    """
+)
+
+SHOW = paragraphs(
+    """
+    Show the inputs in a journal, and what is noted beside them.
+
+    Inputs are counted from 0; times are when they were published, in UTC. Damaged places are passed
+    over. Notes are calls (with client and number), digests of the state, by which a replay is
+    checked, and where engines were opened and closed.
+
+    [green]headrace journal show trades.journal --from 1000 --to 1010 --notes[/]
+    [green]headrace journal show trades.journal --json | jq .event.price[/]
+    """
+)
+
+STATS = paragraphs(
+    """
+    Figures of a journal: inputs, rates over time, sizes, snapshots, digests, clients.
+
+    [green]headrace journal stats trades.journal --spans 24[/]
+    """
+)
+
+REPAIR = paragraphs(
+    """
+    Make a damaged journal one that an engine can go on with; tells first what that costs.
+
+    Nothing is deleted: what is cut off or moved away is in the folder kept/ of the journal. A torn
+    tail is cut off. A segment's damaged header is written anew where it is certain what it was.
+    Where there is a good snapshot behind the damage, the segments up to there are moved away, and
+    only the past before it can no longer be looked at. Otherwise all from the damage on is cut, and
+    the inputs that are lost by it are named. Damaged snapshots, snapshots of inputs that are lost,
+    and files that were being made are moved away. Outputs of lost inputs go with them.
+
+    If anything is lost, it asks first, or wants --yes. No engine may be at work meanwhile.
+
+    [bold]Exit code.[/] 0: an engine can go on. 1: not agreed to, or failed. 2: wrong use, or it
+    cannot be repaired.
+
+    [green]headrace journal repair trades.journal --dry-run[/]
+    """
+)
+
+TO_TEST = paragraphs(
+    """
+    Write a test for pytest that steps the machine over inputs [A, B) of a journal.
+
+    The file has the state before input A, the inputs with their times, and the outputs and the
+    state that they led to. It passes as it is; change what it expects to what should have happened,
+    and it fails until the machine is mended. APP is the machine, as for [green]headrace run[/].
+
+    [green]headrace journal to-test trades.journal totals.py:total --from 990 --to 1000 \
+-o test_incident.py[/]
+    """
+)
+
+REPLAY = paragraphs(
+    """
+    Step a machine over the inputs of a journal again, and compare with what was.
+
+    The digests in the journal are compared on the way: if the machine goes another way than the
+    one that wrote the journal did, you are told from which input on, and what differs. With
+    [bold]--with[/] the same inputs go through another version as well, and you are told which
+    outputs and which parts of the state differ, and from which input on. Nothing is written.
+
+    [bold]Exit code.[/] 0: the same. 1: it parts, or the journal is damaged. 2: wrong use.
+
+    [green]headrace replay trades.journal totals.py:total[/]
+    [green]headrace replay trades.journal totals.py:total --with totals2.py:total[/]
     """
 )

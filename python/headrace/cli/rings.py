@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
@@ -15,6 +14,7 @@ from headrace.errors import HeadraceError, RingNotFound
 from headrace.ringbuffer import ConsumerInfo, RingInfo, list_rings, remove_ring
 
 from .console import FAILED, complain, counted, remark, reported, stdout
+from .sizes import bytes_text, print_json
 
 
 def rings(
@@ -42,7 +42,7 @@ def rings(
         if clean:
             _clean(found, dry_run=dry_run, damaged_too=damaged, as_json=as_json)
         elif as_json:
-            _print_json([asdict(info) for info in found])
+            print_json([asdict(info) for info in found])
         elif found:
             for info in found:
                 _print_ring(info)
@@ -73,7 +73,7 @@ def _clean(found: Sequence[RingInfo], *, dry_run: bool, damaged_too: bool, as_js
             continue
         removed.append(info)
     if as_json:
-        _print_json([asdict(info) for info in removed])
+        print_json([asdict(info) for info in removed])
     else:
         _tell_removed(removed, dry_run=dry_run)
         if not leftovers:
@@ -89,9 +89,9 @@ def _tell_removed(removed: Sequence[RingInfo], *, dry_run: bool) -> None:
     verb = "would remove" if dry_run else "removed"
     for info in removed:
         owner = "cannot be read" if info.damaged is not None else f"owner {info.owner_pid} is dead"
-        console.print(f"{verb} {escape(info.name)}: {_bytes(info.bytes)}, {owner}")
+        console.print(f"{verb} {escape(info.name)}: {bytes_text(info.bytes)}, {owner}")
     if removed:
-        total = _bytes(sum(info.bytes for info in removed))
+        total = bytes_text(sum(info.bytes for info in removed))
         console.print(f"{verb} {counted(len(removed), 'ring')}, {total}")
 
 
@@ -111,7 +111,7 @@ def _hint(found: Sequence[RingInfo]) -> None:
 def _print_ring(info: RingInfo) -> None:
     """A line for the ring, and below it one for each thing about it."""
     console = stdout()
-    heading = f"[bold]{escape(info.name)}[/]: {_bytes(info.bytes)}"
+    heading = f"[bold]{escape(info.name)}[/]: {bytes_text(info.bytes)}"
     if info.damaged is not None:
         console.print(f"{heading}, [red]cannot be read[/]\n  {escape(info.damaged)}")
         return
@@ -134,16 +134,3 @@ def _owner(pid: int, alive: bool) -> str:
         return f"[green]{pid} alive[/]"
     return f"[red]{pid} dead[/]" if pid else "[red]gone[/]"
 
-
-def _bytes(count: int) -> str:
-    size, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if size < 1024:
-            break
-        size, unit = size / 1024, larger
-    return f"{size:.0f} {unit}" if size == int(size) else f"{size:.1f} {unit}"
-
-
-def _print_json(value: object) -> None:
-    # Not through rich, which would wrap and colour it.
-    typer.echo(json.dumps(value, indent=2))

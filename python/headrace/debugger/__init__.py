@@ -1,1 +1,1 @@
-"""Looking at the past of a journal: as a page for a browser."""
+"""Looking at the past of a journal: on a screen, and as a page."""

@@ -40,6 +40,16 @@ def join(*parts: str) -> str:
     return "/".join(parts)
 
 
+def is_own(name: str) -> bool:
+    """Whether a name is that of a segment or a snapshot."""
+    return bool(_SEGMENT.fullmatch(name) or _SNAPSHOT.fullmatch(name))
+
+
+def segments_in(names: list[str]) -> list[tuple[int, int]]:
+    """Number and first sequence of each segment among some names, in order, gaps or not."""
+    return sorted((int(m[1]), int(m[2])) for m in map(_SEGMENT.fullmatch, names) if m)
+
+
 def list_segments(disk: Disk, folder: str) -> list[tuple[int, int]]:
     """Number and first sequence of each segment, in order, from the names alone.
 
@@ -49,7 +59,7 @@ def list_segments(disk: Disk, folder: str) -> list[tuple[int, int]]:
         names = disk.names(folder)
     except (FileNotFoundError, NotADirectoryError):
         raise JournalNotFound(f"{folder}: there is no journal") from None
-    found = sorted((int(m[1]), int(m[2])) for m in map(_SEGMENT.fullmatch, names) if m)
+    found = segments_in(names)
     for (number, _), (behind, first) in itertools.pairwise(found):
         if behind != number + 1:
             missing = f"{number + 1}" if behind == number + 2 else f"{number + 1} to {behind - 1}"
@@ -64,14 +74,20 @@ def list_segments(disk: Disk, folder: str) -> list[tuple[int, int]]:
 
 def list_snapshots(disk: Disk, folder: str) -> list[int]:
     """The sequences of the snapshots that there are, in order, good or not."""
-    if not disk.exists(folder):
-        return []
-    return sorted(int(m[1]) for m in map(_SNAPSHOT.fullmatch, disk.names(folder)) if m)
+    return sorted(int(m[1]) for m in map(_SNAPSHOT.fullmatch, _names(disk, folder)) if m)
 
 
 def holds_a_journal(disk: Disk, folder: str) -> bool:
     """Whether there is at least one segment."""
-    return disk.exists(folder) and any(map(_SEGMENT.fullmatch, disk.names(folder)))
+    return any(map(_SEGMENT.fullmatch, _names(disk, folder)))
+
+
+def _names(disk: Disk, folder: str) -> list[str]:
+    """The names in a folder; none if there is no folder."""
+    try:
+        return disk.names(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def take_lock(disk: Disk, folder: str) -> Lock:

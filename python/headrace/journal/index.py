@@ -33,14 +33,18 @@ class _SegmentIndex:
         """Index the frames that have come since."""
         header = self.segment.header_at(self.end)
         while not isinstance(header, str):
+            offset = self.end.offset + header.frame_bytes
+            behind = Position(self.end.number, offset, header.end, header.check)
+            header_behind = self.segment.header_at(behind)
+            # The last frame may be under way to the disk: its header is there first.
+            if isinstance(header_behind, str) and isinstance(self.segment.frame_at(self.end), str):
+                return
             if header.count:
                 self.firsts.append(header.first_sequence)
                 self.places.append(self.end)
             if header.notes_bytes:
                 self.noted.append(self.end)
-            offset = self.end.offset + header.frame_bytes
-            self.end = Position(self.end.number, offset, header.end, header.check)
-            header = self.segment.header_at(self.end)
+            self.end, header = behind, header_behind
 
 
 class Index:
@@ -62,8 +66,13 @@ class Index:
     @property
     def end(self) -> int:
         """Behind the last input that is there now."""
+        return self.end_place.sequence
+
+    @property
+    def end_place(self) -> Position:
+        """Behind the last frame that is there now."""
         self.reader.refresh()
-        return self._of(*self.reader.names[-1]).end.sequence
+        return self._of(*self.reader.names[-1]).end
 
     def _of(self, number: int, first: int) -> _SegmentIndex:
         index = self._segments.get(number)

@@ -119,6 +119,19 @@ def decode_segment_header(data: bytes) -> tuple[SegmentHeader, int]:
     return header, check
 
 
+def unchecked_header(data: bytes) -> tuple[SegmentHeader, int] | None:
+    """What the bytes of a damaged header say, and the checksum in it; any of it may be wrong."""
+    if len(data) < _SEGMENT_TEXT:
+        return None
+    _, _, _, *fields, text_bytes = _SEGMENT.unpack_from(data)
+    (check,) = _CHECKSUM.unpack_from(data, _SEGMENT_CHECKED)
+    text = data[_SEGMENT_TEXT : _SEGMENT_TEXT + min(text_bytes, TEXT_BYTES_MAX)]
+    journal_id, number, first, previous, segment_bytes, synced, item_bytes = fields
+    return SegmentHeader(
+        journal_id, number, first, previous, segment_bytes, synced, item_bytes, text
+    ), check
+
+
 SEGMENT_HEADER_BYTES_MAX = aligned(_SEGMENT_TEXT + TEXT_BYTES_MAX, BLOCK_BYTES)
 
 

@@ -117,15 +117,17 @@ class Reader:
                 yield frame
                 frame = segment.frame_at(position)
             self.end = position
-            if frame or index + 1 == len(self._names):
-                if self._has_come(segment, position):
-                    continue
+            last = index + 1 == len(self._names)
+            if (frame or last) and self._has_come(segment, position):
+                continue
+            if last:
                 break
             index += 1
             number, first = self._names[index]
             behind = self.segment(number, first)
+            # If it follows on this frame, nothing is missing, whatever stands behind the frame.
             if (first, behind.header.previous) != (position.sequence, position.previous):
-                frame = f"segment {number} begins at input {first:,}"
+                frame = frame or f"segment {number} begins at input {first:,}"
                 index -= 1
                 break
             position = behind.start

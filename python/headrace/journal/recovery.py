@@ -7,7 +7,7 @@ is written there later.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from headrace.errors import JournalDamaged
@@ -19,6 +19,7 @@ from headrace.journal.folder import (
     segment_name,
     snapshot_name,
 )
+from headrace.journal.layout import FRAME_HEADER_BYTES
 from headrace.journal.reader import Reader, Tear
 from headrace.journal.segment import Frame, Position
 from headrace.journal.snapshots import BadSnapshot, Snapshot, newest_snapshot
@@ -47,11 +48,15 @@ class Tail:
     """The journal from the newest good snapshot on, or from its beginning.
 
     Raises JournalDamaged. After `frames` has come to its end, `end` is where writing goes on.
+    `begins_anywhere`: what is not there before the first frame is not missed.
     """
 
-    def __init__(self, disk: Disk, folder: str, before: int | None = None) -> None:
+    def __init__(
+        self, disk: Disk, folder: str, before: int | None = None, *, begins_anywhere: bool = False
+    ) -> None:
         self._disk = disk
         self._folder = folder
+        self._begins_anywhere = begins_anywhere
         self.recovery = Recovery()
         self.reader: Reader | None = None
         if not holds_a_journal(disk, folder):
@@ -75,7 +80,7 @@ class Tail:
 
     def _where_to_start(self, reader: Reader, snapshot: Snapshot | None) -> Position:
         sequence = 0 if snapshot is None else snapshot.sequence
-        if sequence < reader.first_sequence:
+        if sequence < reader.first_sequence and not self._begins_anywhere:
             raise JournalDamaged(
                 f"the inputs from {sequence:,} on are missing, and no good snapshot covers them",
                 file=join(self._folder, segment_name(*reader.names[0])),
@@ -118,8 +123,11 @@ class Tail:
         """Behind the last frame; None: there is no journal yet."""
         return None if self.reader is None else self.reader.end
 
-    def cut(self) -> None:
-        """Cut the torn tail off, keeping a copy. Raises OSError."""
+    def cut(self, intact: Sequence[Frame] = ()) -> None:
+        """Cut the torn tail off, keeping a copy. Raises OSError.
+
+        `intact`: frames in it that are whole, in the segment where it begins.
+        """
         tear = self.recovery.tear
         if tear is None or self.reader is None:
             return
@@ -129,31 +137,60 @@ class Tail:
             if number > tear.position.number:
                 name = segment_name(number, first)
                 disk.rename(join(self._folder, name), free_name(disk, kept, name))
-        disk.sync_folder(kept)
-        disk.sync_folder(self._folder)
-        self._cut_segment(tear, kept)
+                disk.sync_folder(kept)
+                disk.sync_folder(self._folder)  # before the one in front goes: never a gap
+        places = [frame.position.offset for frame in intact]
+        cut_file(disk, self._folder, tear.file, tear.position.offset, places)
         self.reader.refresh()
 
-    def _cut_segment(self, tear: Tear, kept: str) -> None:
-        disk = self._disk
-        offset = tear.position.offset
-        file = disk.open(tear.file, writable=True)
-        try:
-            data = file.map()[offset:]
-            used = int(data.nonzero()[0][-1]) + 1 if data.any() else 0
-            if not used:
-                return
-            name = free_name(disk, kept, f"{tear.file.rsplit('/', 1)[-1]}-{offset}.torn")
-            copy = disk.create(name, 0)
-            copy.write(0, [data[:used].tobytes()])
-            copy.sync()
-            copy.close()
-            disk.sync_folder(kept)
-            for begin in range(0, used, len(_ZEROS)):
-                file.write(offset + begin, [_ZEROS[: min(len(_ZEROS), used - begin)]])
+    def cut_frames(self, frames: list[Frame], reason: str) -> None:
+        """Cut whole frames off, the last ones that there are; a copy is kept. Raises OSError."""
+        first = frames[0]
+        number = first.position.number
+        here = [frame for frame in frames if frame.position.number == number]
+        behind = len({frame.position.number for frame in frames}) - 1
+        self.recovery.tear = Tear(first.position, first.file, reason, 0, len(frames), behind)
+        self.cut(here)
+
+
+def cut_file(
+    disk: Disk, folder: str, path: str, offset: int, intact: Sequence[int] = ()
+) -> str | None:
+    """Write zeros over all of a segment from an offset on, after a copy of it is safe.
+
+    `intact`: where whole frames begin there. The path of the copy; None if there were zeros only.
+    Raises OSError.
+    """
+    kept = join(folder, KEPT)
+    file = disk.open(path, writable=True)
+    try:
+        data = file.map()[offset:]
+        used = int(data.nonzero()[0][-1]) + 1 if data.any() else 0
+        if not used:
+            return None
+        name = free_name(disk, kept, f"{path.rsplit('/', 1)[-1]}-{offset}.torn")
+        keep_bytes(disk, name, data[:used].tobytes())
+        disk.sync_folder(kept)
+        # They may have been synced, and say so: never is there one behind a gap.
+        for frame in reversed(intact):
+            file.write(frame, [_ZEROS[:FRAME_HEADER_BYTES]])
             file.sync()
-        finally:
-            file.close()
+        for begin in range(0, used, len(_ZEROS)):
+            file.write(offset + begin, [_ZEROS[: min(len(_ZEROS), used - begin)]])
+        file.sync()
+    finally:
+        file.close()
+    return name
+
+
+def keep_bytes(disk: Disk, path: str, data: bytes) -> None:
+    """Write a file down; its name is safe when its folder is synced."""
+    copy = disk.create(path, 0)
+    try:
+        copy.write(0, [data])
+        copy.sync()
+    finally:
+        copy.close()
 
 
 def free_name(disk: Disk, folder: str, name: str) -> str:

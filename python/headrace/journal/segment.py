@@ -50,6 +50,11 @@ class Frame:
         self.header = header
 
     @property
+    def segment(self) -> Segment:
+        """The segment that it is in."""
+        return self._segment
+
+    @property
     def first_sequence(self) -> int:
         """Of the first event; of the next one to come, if there are none."""
         return self.header.first_sequence
@@ -84,9 +89,21 @@ class Frame:
         return decode_notes(bytes(self._segment.data[begin : begin + self.header.notes_bytes]))
 
     @property
+    def file(self) -> str:
+        """The path of its segment."""
+        return self._segment.path
+
+    @property
     def place(self) -> str:
         """Where it stands, to be shown."""
         return f"{self._segment.path}, byte {self.offset:,}"
+
+    @property
+    def position(self) -> Position:
+        """Where it begins."""
+        header = self.header
+        number = self._segment.header.number
+        return Position(number, self.offset, header.first_sequence, header.previous)
 
     @property
     def behind(self) -> Position:
@@ -98,15 +115,28 @@ class Frame:
 
 
 class Segment:
-    """A segment's file, mapped. Raises JournalDamaged if its header does not hold."""
+    """A segment's file, mapped. Raises JournalDamaged if its header does not hold.
 
-    def __init__(self, disk: Disk, folder: str, number: int, first_sequence: int) -> None:
+    `mended`: bytes to be read in place of those that the file begins with.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        folder: str,
+        number: int,
+        first_sequence: int,
+        mended: bytes | None = None,
+    ) -> None:
         self.path = join(folder, segment_name(number, first_sequence))
         file = disk.open(self.path)
         try:
             self.data: Bytes = file.map()
         finally:
             file.close()
+        if mended is not None and len(mended) <= len(self.data):
+            self.data = self.data.copy()
+            self.data[: len(mended)] = np.frombuffer(mended, np.uint8)
         try:
             self.header, check = decode_segment_header(
                 self.data[:SEGMENT_HEADER_BYTES_MAX].tobytes()

@@ -63,6 +63,7 @@ class Writer:
         self._level = level
         self._segment_bytes = segment_bytes
         self._alignment = BLOCK_BYTES if level == "fsync" else FRAME_ALIGNMENT
+        self._ready = level == "fsync"  # only syncs gain by files that are written out
         self._journal_id = journal_id if journal_id is not None else os.urandom(16)
         self._seed = id_seed(self._journal_id)
         self._failed: JournalFailed | None = None
@@ -94,26 +95,46 @@ class Writer:
         return self.position.sequence
 
     @property
+    def filled(self) -> float:
+        """How much of the segment is written, of 1."""
+        return self.position.offset / self._size
+
+    @property
     def journal_id(self) -> bytes:
         """The same in all its segments."""
         return self._journal_id
 
-    def append(self, events: Records, times: Times, notes: list[AnyNote] = []) -> None:  # noqa: B006
+    def append(
+        self,
+        events: Records,
+        times: Times,
+        notes: list[AnyNote] = [],  # noqa: B006
+        *,
+        sync: bool = False,
+    ) -> None:
         """Write events, one frame if they are not too many, each note with the input it is of.
 
-        When this returns, the operating system has them; `sync` makes them safe.
+        When this returns, the operating system has them; with `sync`, or after `sync()`, they are
+        on the disk.
         """
         done = 0
         while len(events) - done > self._count_max:
             end = done + self._count_max
             behind = self.sequence + self._count_max
             own = [note for note in notes if note.sequence < behind]
-            notes = notes[len(own) :] if own else notes
+            notes = [note for note in notes if note.sequence >= behind]
             self._write(events[done:end], times[done:end], encode_notes(own))
             done = end
-        self._write(events[done:], times[done:], encode_notes(notes))
+        at_once = sync and self.synced_sequence == self.sequence and not self._behind
+        self._write(events[done:], times[done:], encode_notes(notes), sync=at_once)
+        if at_once:
+            self.synced_sequence = self.sequence
+        elif sync:
+            self.sync()
 
-    def _write(self, events: Records, times: Times, notes: bytes) -> None:
+    def _write(
+        self, events: Records, times: Times, notes: bytes, *, sync: bool = False
+    ) -> None:
         used = FRAME_HEADER_BYTES + events.nbytes + times.nbytes + len(notes)
         self._check()
         if self.position.offset + aligned(used, self._alignment) > self._size:
@@ -131,9 +152,9 @@ class Writer:
         )
         assert self._file is not None
         try:
-            self._file.write(at.offset, parts)
+            self._file.write(at.offset, parts, sync=sync)
         except OSError as error:
-            raise self._fail("written to", error) from error
+            raise self._fail("written to and synced" if sync else "written to", error) from error
         self.position = Position(
             at.number, at.offset + frame_bytes, at.sequence + len(events), check
         )
@@ -187,7 +208,8 @@ class Writer:
         spare = join(self._folder, SPARE)
         if self._disk.exists(spare):
             file = self._disk.open(spare, writable=True)
-            if file.size == size and not file.map().any():
+            # Whoever took it and died has written a header, and nothing behind that.
+            if file.size == size and not any(file.read(0, BLOCK_BYTES)):
                 return file, spare
             file.close()
             self._disk.remove(spare)
@@ -195,10 +217,15 @@ class Writer:
         making = self.path + ".new"
         if self._disk.exists(making):
             self._disk.remove(making)
-        return self._disk.create(making, size), making
+        # Somebody waits for it, and fills it quickly, or the spare one would have been there.
+        ready = self._ready and self.position.number < 0
+        return self._disk.create(making, size, ready=ready), making
 
-    def prepare_spare(self) -> None:
-        """Make the next segment's file ahead of time; from another thread than the writer's."""
+    def prepare_spare(self, *, ready: bool) -> None:
+        """Make the next segment's file ahead of time; from another thread than the writer's.
+
+        `ready`: written out, so that syncs are quick; or only reserved, which is quick itself.
+        """
         spare = join(self._folder, SPARE)
         if self._failed is not None or self._disk.exists(spare):
             return
@@ -206,7 +233,7 @@ class Writer:
         try:
             if self._disk.exists(making):
                 self._disk.remove(making)
-            file = self._disk.create(making, self._segment_bytes)
+            file = self._disk.create(making, self._segment_bytes, ready=ready and self._ready)
             file.sync()
             file.close()
             self._disk.rename(making, spare)

@@ -28,8 +28,11 @@ class File(Protocol):
     def size(self) -> int:
         """Its length in bytes."""
 
-    def write(self, offset: int, parts: Sequence[Buffer]) -> None:
-        """Write the parts one behind the other, all of them, or raise OSError."""
+    def write(self, offset: int, parts: Sequence[Buffer], *, sync: bool = False) -> None:
+        """Write the parts one behind the other, all of them, or raise OSError.
+
+        With `sync` these bytes are on the disk when it returns; others may not be.
+        """
 
     def sync(self) -> None:
         """Return when everything written before is on the disk (fdatasync)."""
@@ -54,10 +57,12 @@ class Lock(Protocol):
 class Disk(Protocol):
     """Folders and files by path."""
 
-    def create(self, path: str, size: int) -> File:
-        """A new file of `size` zero bytes, written out and not merely reserved.
+    def create(self, path: str, size: int, *, ready: bool = True) -> File:
+        """A new file of `size` zero bytes, for which there is room.
 
-        Raises FileExistsError if there is one of that name. Nothing of it is synced.
+        `ready`: written out and not merely reserved, so that a later sync has to write down
+        nothing but the bytes that were written. Raises FileExistsError if there is one of that
+        name. Nothing of it is synced.
         """
 
     def open(self, path: str, *, writable: bool = False) -> File:

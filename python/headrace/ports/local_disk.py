@@ -19,6 +19,7 @@ from headrace.ports.disk import Buffer, Bytes
 
 _ZEROS = bytes(1 << 20)
 _LOCK_TEXT_BYTES = 4096
+_DSYNC = getattr(os, "RWF_DSYNC", 0)
 
 
 class LocalFile:
@@ -32,13 +33,16 @@ class LocalFile:
     def size(self) -> int:
         return os.fstat(self._fd).st_size
 
-    def write(self, offset: int, parts: Sequence[Buffer]) -> None:
+    def write(self, offset: int, parts: Sequence[Buffer], *, sync: bool = False) -> None:
         size = sum(memoryview(part).nbytes for part in parts)
         if offset < 0:  # -1 would be taken for "where the file was left"
             raise OSError(errno.EINVAL, f"{self._path}: there is no offset {offset}")
-        done = os.pwritev(self._fd, parts, offset)
+        # Both at once where that can be: it is one way into the kernel, and one back.
+        done = os.pwritev(self._fd, parts, offset, _DSYNC if sync else 0)
         if done < size:
             self._write_rest(offset + done, b"".join(bytes(part) for part in parts)[done:])
+        if sync and (not _DSYNC or done < size):
+            self.sync()
 
     def _write_rest(self, offset: int, data: bytes) -> None:
         """A short write is no error yet; the write behind it says what the matter is."""
@@ -102,12 +106,12 @@ os.register_at_fork(after_in_child=_give_up_locks)
 class LocalDisk:
     """The real disk; see `headrace.ports.Disk`. May be used from any thread and process."""
 
-    def create(self, path: str, size: int) -> LocalFile:
+    def create(self, path: str, size: int, *, ready: bool = True) -> LocalFile:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
-            # Written, not reserved: a sync of reserved blocks has to write down that they are used.
-            for offset in range(0, size, len(_ZEROS)):
-                _write_zeros(fd, offset, min(len(_ZEROS), size - offset))
+            if ready or not _reserve(fd, size):
+                for offset in range(0, size, len(_ZEROS)):
+                    _write_zeros(fd, offset, min(len(_ZEROS), size - offset))
         except BaseException:
             os.close(fd)
             os.unlink(path)
@@ -176,6 +180,21 @@ class LocalDisk:
             os.close(fd)
             raise
         return LocalLock(fd)
+
+
+def _reserve(fd: int, size: int) -> bool:
+    """Reserve room without writing; False: not on this system."""
+    reserve = getattr(os, "posix_fallocate", None)
+    if reserve is None:
+        return False
+    try:
+        if size:
+            reserve(fd, 0, size)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EINVAL):
+            return False
+        raise
+    return True
 
 
 def _write_zeros(fd: int, offset: int, size: int) -> None:

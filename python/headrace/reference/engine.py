@@ -62,11 +62,14 @@ class ReferenceEngine:
             if self.halted:
                 break
             time_ns = 0 if times_ns is None else int(times_ns[index])
-            self._made += self._through(array[index : index + 1], time_ns, None)
+            self._made += self.through(array[index : index + 1], time_ns, None)
         return first
 
-    def _through(self, event: Array, time_ns: int, failed: list[Exception] | None) -> list[Array]:
-        """One event through all stages, each fully before the next; the last one's records."""
+    def through(self, event: Array, time_ns: int, failed: list[Exception] | None) -> list[Array]:
+        """One event through all stages, each fully before the next; the last one's records.
+
+        `failed`: takes the errors of a called event, which are its caller's.
+        """
         origin = self._stages[0].sequence
         waiting = [event]
         for depth, stage in enumerate(self._stages):
@@ -100,13 +103,13 @@ class ReferenceEngine:
         array = as_events(self._stages[0].machine.event, event)
         sequence = self._stages[0].sequence
         failed: list[Exception] = []
-        made = self._through(array, 0, failed)
+        made = self.through(array, 0, failed)
         if failed:
             raise StepError(
                 f"the step failed at event {sequence}: {failed[-1]}",
                 sequence=sequence, event={}, machine=self._stages[0].machine.name,
             ) from failed[-1]  # fmt: skip
-        return np.concatenate(made) if made else self._no_outputs()
+        return np.concatenate(made) if made else self.no_outputs()
 
     @property
     def outputs(self) -> Array:
@@ -114,9 +117,10 @@ class ReferenceEngine:
 
         Those of called events are their callers'.
         """
-        return np.concatenate(self._made) if self._made else self._no_outputs()
+        return np.concatenate(self._made) if self._made else self.no_outputs()
 
-    def _no_outputs(self) -> Array:
+    def no_outputs(self) -> Array:
+        """An array of no output records."""
         output = self._stages[-1].machine.output
         return np.zeros(0, list(HEADER_FIELDS) if output is None else record_dtype(output))
 
@@ -125,6 +129,15 @@ class ReferenceEngine:
         """A copy of the state; of a pipeline, the tuple of its machines' states."""
         states = tuple(copy.deepcopy(stage.state) for stage in self._stages)
         return states if isinstance(self.machine, Pipeline) else states[0]
+
+    def save(self) -> list[tuple[Any, int]]:
+        """The state and the next sequence of each machine, to `restore` from."""
+        return [(copy.deepcopy(stage.state), stage.sequence) for stage in self._stages]
+
+    def restore(self, saved: list[tuple[Any, int]]) -> None:
+        """Be as another engine of the same machines was when it was saved."""
+        for stage, (state, sequence) in zip(self._stages, saved, strict=True):
+            stage.begin_at(copy.deepcopy(state), sequence)
 
     @property
     def digest(self) -> str:
@@ -143,9 +156,12 @@ class _Stage:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.state = machine.initial()
-        self.sequence = 0
-        self._kept = copy.deepcopy(self.state)  # after the last failure, or at the beginning
+        self.begin_at(machine.initial(), 0)
+
+    def begin_at(self, state: Any, sequence: int) -> None:
+        self.state = state
+        self.sequence = sequence
+        self._kept = copy.deepcopy(state)  # after the last failure, or at the beginning
         self._since: list[dict[str, Any]] = []  # events stepped over since
 
     def step(self, event: Array, time_ns: int, origin: int) -> list[Array]:

@@ -195,6 +195,13 @@ class Fold:
         self.made = list(bookmark.made)
         self.rolling = bookmark.rolling.copy()
 
+    def set_out(self, sequence: int, states: list[Any], sequences: list[int]) -> None:
+        """Go on before an input, with these states and sequences of the machines' next events."""
+        for stepper, state, own in zip(self.steppers, states, sequences, strict=True):
+            stepper.restore(state, own)
+        self.sequence = sequence
+        self._sequences = list(sequences)
+
     def start_anew(self) -> None:
         """Go back to before the first input."""
         for index, each in enumerate(self.machines):

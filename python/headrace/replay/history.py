@@ -27,6 +27,7 @@ from headrace.replay.source import Source
 Records = np.ndarray[Any, Any]
 
 BOOKMARK_SECONDS = 0.008  # of stepping between two bookmarks
+LOOKED_AT_SECONDS = 0.1  # the same where each state is looked at
 BOOKMARKS_MAX = 256
 _CHUNK = 4096  # inputs between two looks at the clock
 
@@ -113,6 +114,15 @@ class History:
     def back(self, count: int = 1) -> Moment:
         """Go back by one input, or several."""
         return self.at(self.sequence - count)
+
+    def distance(self, sequence: int) -> int:
+        """How many inputs have to be stepped over to get to a place: what the way there costs."""
+        self._check(sequence)
+        before = max(sequence - 1, self.first_sequence)
+        known = self._nearest(before)
+        if known <= self._fold.sequence <= before:
+            known = self._fold.sequence
+        return sequence - known
 
     def event(self, sequence: int) -> tuple[Records, int]:
         """An input, an array of length 1, and its ingest time."""
@@ -222,10 +232,15 @@ class History:
         self._check(end)
         self._go(begin)
         yield begin, self._fold.live_state
+        since = time.monotonic()
         for events, times in self._source.index.slices(begin, end):
             for index in range(len(events)):
                 self._fold.run(events[index : index + 1], times[index : index + 1])
                 yield self._fold.sequence, self._fold.live_state
+                # Whoever stops here will want to look around, and not step all the way again.
+                if time.monotonic() - since > LOOKED_AT_SECONDS:
+                    self._set_bookmark()
+                    since = time.monotonic()
 
     def why(
         self, field: str, begin: int | None = None, end: int | None = None

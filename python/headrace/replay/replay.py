@@ -69,13 +69,15 @@ class Replay:
 
     def outputs(self) -> Iterator[Records]:
         """Step on to the end; the output records on the way. Raises ReplayParted."""
+        return (records for records in self.steps() if len(records))
+
+    def steps(self) -> Iterator[Records]:
+        """The same, also where inputs led to no outputs."""
         fold, marks = self._fold, iter(self._marks)
         mark = next((m for m in marks if m > fold.sequence), self.end)
         while fold.sequence < self.end:
             for events, times in self.source.index.slices(fold.sequence, mark):
-                records = fold.run(events, times)
-                if len(records):
-                    yield records
+                yield fold.run(events, times)
             self._check(fold)
             mark = next(marks, self.end)
 
@@ -101,6 +103,11 @@ class Replay:
         if (fold.made[-1], fold.digest) != (digest.outputs, digest.state):
             return False
         return digest.since != self._since or fold.rolling.intdigest() == digest.rolling
+
+    @property
+    def so_far(self) -> int:
+        """The next input to be stepped over, while it runs."""
+        return self._fold.sequence
 
     @property
     def sequence(self) -> int:

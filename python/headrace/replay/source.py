@@ -44,6 +44,9 @@ class Source:
         self.called: set[int] = set()
         self.digests: dict[int, list[Digest]] = {}
         self.refresh()
+        # Whether the end is where the journal ends, or where it is damaged.
+        for _ in self.reader.frames(self.index.end_place):
+            pass
 
     def refresh(self) -> None:
         """Read the notes anew, as far as the journal goes now."""

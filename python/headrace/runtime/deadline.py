@@ -16,6 +16,7 @@ class Deadline:
     def __init__(self, timeout: float | None) -> None:
         if timeout is not None and (not isinstance(timeout, (int, float)) or not timeout >= 0):
             raise UsageError(f"timeout must be 0 seconds or more, or None, not {timeout!r}")
+        self.timeout = timeout  # in seconds, as it was given
         self._end = None if timeout is None else time.monotonic() + timeout
 
     def left(self) -> float:

@@ -13,20 +13,17 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from headrace.compose import Pipeline, stages_of
-from headrace.errors import HeadraceError, StepError, UsageError, WaitTimeout
-from headrace.events import record_dtype
+from headrace.errors import StepError, UsageError, WaitTimeout
 from headrace.journal import Journal
-from headrace.journal.notes import Called
 from headrace.journal.recovery import Recovery
 from headrace.journal.settings import as_journal
 from headrace.machine import Machine
 from headrace.replay import Fold
 from headrace.ringbuffer import Ring, WaitStrategy
-from headrace.runtime.answers import Answers, Entry, check_client
-from headrace.runtime.calls import Call, Calls
+from headrace.runtime.answers import Answers, check_client
+from headrace.runtime.calling import Calling
+from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.failures import DeadLetter, Failures
 from headrace.runtime.journaling import Journaling
@@ -35,12 +32,11 @@ from headrace.runtime.opening import Opening
 from headrace.runtime.outlet import who_is_waited_for
 from headrace.runtime.progress import LOOK_SECONDS, Progress
 from headrace.runtime.stage import Records
-from headrace.runtime.waits import Waits
 
 CLIENTS_MAX = 10_000
 
 
-class Engine(Waits):
+class Engine(Calling):
     """Runs a machine, or a pipeline of machines, each single-writer in a thread of its own.
 
     `capacity`: events in each ring, a power of two. `step`: "python", "batch" or "native", where
@@ -74,7 +70,7 @@ class Engine(Waits):
         if on_error not in ("halt", "dead_letter"):
             raise UsageError(f"on_error must be 'halt' or 'dead_letter', not {on_error!r}")
         for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", dead_letters_max)):
-            if not isinstance(count, int) or count < 0:
+            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
         stages_of(machine)
         self.machine = machine
@@ -109,7 +105,7 @@ class Engine(Waits):
             )
             if opening is not None:
                 self._recovery = opening.recovery
-                self._journaling = Journaling(opening, self._line, wait, self._failures.halt)
+                self._journaling = Journaling(opening, self._line, self._failures.halt)
                 self._journaling.start()
         except BaseException:
             if opening is not None:
@@ -145,7 +141,12 @@ class Engine(Waits):
         if durable and self._journaling is None:
             raise UsageError("durable=True needs a journal: Engine(machine, journal=...)")
         array = self._as_events(events)
+        journaling = self._journaling
+        if journaling is not None and not durable:
+            journaling.published()  # a long publish waits for it
         first = self._publish(array, deadline)
+        if journaling is not None and not durable:
+            journaling.published()
         if durable and not self._wait_durable(first + len(array), deadline):
             late = WaitTimeout(
                 f"inputs {first:,} to {first + len(array) - 1:,} are published, and were not safe "
@@ -154,28 +155,6 @@ class Engine(Waits):
             late.published = len(array)  # type: ignore[attr-defined]
             raise late
         return first
-
-    def _publish(self, array: Records, deadline: Deadline) -> int:
-        first = -1
-        done = 0
-        with self._hold(deadline):
-            while True:
-                self._check_running()
-                try:
-                    sequence = self._line.producer.publish(array[done:], min(deadline.left(), 0.1))
-                    return sequence if first < 0 else first
-                except WaitTimeout as error:
-                    moved = getattr(error, "published", 0)
-                    if moved and first < 0:
-                        first = self._line.producer.sequence - moved
-                    done += moved
-                    try:
-                        self._explain_standstill()
-                        if deadline.over():
-                            raise
-                    except HeadraceError as told:
-                        told.published = done  # type: ignore[attr-defined]
-                        raise
 
     def call(
         self,
@@ -215,55 +194,6 @@ class Engine(Waits):
         if call.error is not None:
             raise call.error
         return call.outputs(self._output_dtype)
-
-    def _publish_call(
-        self, array: Records, deadline: Deadline, client: str | None, number: int | None
-    ) -> tuple[int, Call]:
-        """Publish a call's event; its sequence. The lock on publishing is held."""
-        sequence = self._line.producer.sequence
-        call = self._calls.open(sequence)
-        before = None
-        if client and number:
-            before = self._answers.begin(client, number, sequence)
-        if self._journaling is not None:
-            self._journaling.note(Called(sequence, client or "", number or 0))
-        try:
-            self._publish(array, deadline)
-        except BaseException:
-            self._calls.cancel(sequence)
-            if client and number:
-                self._answers.take_back(client, before)
-            if self._journaling is not None:
-                self._journaling.take_back()
-            raise
-        return sequence, call
-
-    def _wait_for_answer(self, sequence: int, deadline: Deadline, timeout: float | None) -> None:
-        end = sequence + 1
-        if not (self._wait_through(end, deadline) and self._wait_durable(end, deadline)):
-            raise WaitTimeout(
-                f"no answer to input {sequence:,} within {timeout:g} s; it is published and "
-                "will be stepped"
-            )
-        self._answers.settle(end)
-
-    def _answer_again(self, entry: Entry, deadline: Deadline, timeout: float | None) -> Records:
-        """What a call was answered that was made before."""
-        self._wait_for_answer(entry.sequence, deadline, timeout)
-        if entry.error is not None:
-            raise StepError(
-                entry.error,
-                sequence=entry.sequence,
-                event={},
-                machine=self._line.stages[-1].machine.name,
-            )
-        dtype = self._output_dtype
-        return np.frombuffer(b"".join(entry.parts), np.dtype([]) if dtype is None else dtype)
-
-    @property
-    def _output_dtype(self) -> np.dtype[Any] | None:
-        output = self._line.stages[-1].machine.output
-        return None if output is None else record_dtype(output)
 
     def drain(self, timeout: float | None = None) -> None:
         """Wait until all that was published so far has gone through every stage, and is safe.

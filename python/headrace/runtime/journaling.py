@@ -8,12 +8,11 @@ from importlib.metadata import version
 
 from headrace.errors import HistoryGone, JournalError, MachineError
 from headrace.journal.notes import AnyNote
-from headrace.ringbuffer import WaitStrategy
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.keeper import Cut, Keeper, digest_of
 from headrace.runtime.line import Line
 from headrace.runtime.opening import Opening
-from headrace.runtime.output_journal import read_outputs
+from headrace.runtime.output_journal import begins_at, read_outputs
 from headrace.runtime.recorder import Recorder
 from headrace.runtime.stage import Records
 
@@ -25,18 +24,16 @@ class Journaling:
         self,
         opening: Opening,
         line: Line,
-        wait: WaitStrategy | None,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         settings = opening.settings
         self._opening = opening
         self._line = line
-        self.recorder = Recorder(line.rings[0], opening.writer, settings.level, wait, on_failure)
+        self.recorder = Recorder(line.rings[0], opening.writer, settings.level, on_failure)
         self._outputs: Recorder | None = None
         if opening.outputs is not None:
-            self._outputs = Recorder(
-                line.rings[-1], opening.outputs.writer, "os", wait, on_failure
-            )
+            self._outputs = Recorder(line.rings[-1], opening.outputs.writer, "os", on_failure)
+            line.on_outputs = self._outputs.published
         self._keeper = Keeper(
             settings,
             self.recorder,
@@ -61,9 +58,13 @@ class Journaling:
         """Write a note with the input that is published next."""
         self.recorder.note(note)
 
-    def take_back(self) -> None:
+    def published(self) -> None:
+        """Inputs were published."""
+        self.recorder.published()
+
+    def take_back(self, note: AnyNote) -> None:
         """The input of the last note was not published after all."""
-        self.recorder.take_back()
+        self.recorder.take_back(note)
 
     def outputs_before_recovery(self, after: tuple[int, int]) -> Iterator[Records]:
         """Outputs behind an id that were made before what recovery has made again.
@@ -73,14 +74,18 @@ class Journaling:
         snapshot = self._opening.recovery.snapshot
         if snapshot is None or after >= snapshot.last_output:
             return
-        if self._opening.outputs is None:
+        settings = self._opening.settings
+        kept = self._opening.outputs is not None
+        begin = begins_at(settings.disk, settings.path) if kept else None
+        if not kept or (begin is not None and after < begin):
             sequence, index = snapshot.last_output
+            hint = "with Journal(outputs=True) they would be"
+            if begin is not None:
+                hint = f"the journal of outputs begins with the id ({begin[0]}, {begin[1]})"
             raise HistoryGone(
                 f"outputs behind {after} were made before the snapshot that the engine was opened "
-                f"on, the last one with the id ({sequence}, {index}), and are not kept; with "
-                "Journal(outputs=True) they would be"
+                f"on, the last one with the id ({sequence}, {index}), and are not kept; {hint}"
             )
-        settings = self._opening.settings
         for records in read_outputs(settings.disk, settings.path, after):
             ids = records["input_sequence"], records["output_index"]
             sequence, index = snapshot.last_output

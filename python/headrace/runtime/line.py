@@ -57,6 +57,7 @@ class Line:
         self.rings: list[Ring] = []
         self.backlog: Backlog | None = None
         self.wait_safe: Callable[[int], None] | None = None
+        self.on_outputs: Callable[[], None] | None = None  # outputs are published, or going to be
         self.closing = False
         self._calls = calls
         self._answers = answers
@@ -134,7 +135,11 @@ class Line:
                 called = self._calls.collect(records)
                 if self.backlog is not None:
                     self.backlog.leave_out(called)
+            if self.on_outputs is not None:
+                self.on_outputs()  # there may be more than the ring holds
         self._outlets[stage].emit(records, lambda: self._reader_is_gone(stage))
+        if stage is self.stages[-1] and self.on_outputs is not None:
+            self.on_outputs()
 
     def _reader_is_gone(self, stage: Stage) -> bool:
         behind = self.stages[self.stages.index(stage) + 1 :]

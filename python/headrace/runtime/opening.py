@@ -93,6 +93,9 @@ class Opening:
             self._outputs.open(self.fold.made[-1])
         for frame in tail.frames():
             self._step_over(frame)
+        self._answers.settle(self.fold.sequence)  # fewer clients may be remembered than before
+        if self._outputs is not None:
+            self._outputs.cut_to(self.fold.made[-1])
         identity = Identity(event, name_of(machine), version_of(machine), version("headrace"))
         with failing(settings.path):
             tail.cut()

@@ -15,7 +15,7 @@ from headrace.journal.folder import OUTPUTS, holds_a_journal, join
 from headrace.journal.identity import Identity
 from headrace.journal.reader import Reader
 from headrace.journal.recovery import Tail
-from headrace.journal.segment import Frame
+from headrace.journal.segment import Frame, Position
 from headrace.journal.settings import Journal
 from headrace.journal.writer import Writer
 from headrace.machine import Machine
@@ -38,6 +38,7 @@ class OutputJournal:
         self._dtype = record_dtype(machine.output)
         self._name = machine.name
         self._frames: list[Frame] = []
+        self._tail: Tail | None = None
         self.writer: Writer
 
     def open(self, made: int) -> None:
@@ -45,35 +46,61 @@ class OutputJournal:
         disk = self._settings.disk
         with failing(self.folder):
             disk.make_folder(self.folder)
-        at = journal_id = None
         if holds_a_journal(disk, self.folder):
-            tail = Tail(disk, self.folder)
+            tail = self._tail = Tail(disk, self.folder, begins_anywhere=True)
             assert tail.reader is not None
             tail.reader.identity.check_fits(self.folder, self._dtype, self._name)
             for frame in tail.frames():
-                if frame.header.end > made and frame.count:
+                if frame.header.end > made:
                     self._frames.append(frame)
             with failing(self.folder):
                 tail.cut()
-            at, journal_id = tail.end, tail.journal_id
-        have = 0 if at is None else at.sequence
-        if have < made:
-            raise JournalDamaged(
-                f"outputs {have:,} to {made - 1:,} are missing; move the folder away to go on "
-                "without the outputs so far",
-                file=self.folder,
-                offset=0,
-                sequence=have,
-            )
-        self.writer = Writer(
-            disk,
+            assert tail.end is not None
+            have = tail.end.sequence
+            if have < made:
+                raise JournalDamaged(
+                    f"outputs {have:,} to {made - 1:,} are missing; move the folder away to go on "
+                    "without the outputs so far",
+                    file=self.folder,
+                    offset=0,
+                    sequence=have,
+                )
+            self.writer = self._writer(tail.end, tail.journal_id)
+        else:
+            self.writer = self._writer(None, None, made)
+
+    def _writer(
+        self, at: Position | None, journal_id: bytes | None, first_sequence: int = 0
+    ) -> Writer:
+        return Writer(
+            self._settings.disk,
             self.folder,
             Identity(self._dtype, self._name, "", version("headrace")),
             level="os",
             segment_bytes=self._settings.segment_bytes,
             at=at,
             journal_id=journal_id,
+            first_sequence=first_sequence,
         )
+
+    def cut_to(self, made: int) -> None:
+        """Cut off what is here beyond the outputs that there are, now that all are made again.
+
+        These were made of inputs that the journal has lost, which not every level prevents.
+        """
+        if self.writer.sequence <= made:
+            return
+        assert self._tail is not None
+        frames = [frame for frame in self._frames if frame.header.end > made]
+        first = frames[0]
+        left = max(0, made - first.first_sequence)
+        records, times = first.events[:left].copy(), first.times[:left].copy()
+        with failing(self.folder):
+            self.writer.close()
+            self._tail.cut_frames(frames, "outputs of inputs that are lost")
+            self.writer = self._writer(first.position, self._tail.journal_id)
+        self.writer.append(records, times)
+        self._frames = []
 
     def made_again(self, records: Records, end: int) -> None:
         """Write outputs that are not there yet, and compare those that are.
@@ -101,6 +128,17 @@ class OutputJournal:
         new = records[max(0, self.writer.sequence - first) :]
         if len(new):
             self.writer.append(new, np.ascontiguousarray(new["input_time_ns"]))
+
+
+def begins_at(disk: Disk, folder: str) -> tuple[int, int] | None:
+    """The id of the first output that the journal has, if there were some before; else None."""
+    reader = Reader(disk, join(folder, OUTPUTS))
+    if not reader.first_sequence:
+        return None
+    first = next((frame for frame in reader.frames() if frame.count), None)
+    if first is None:
+        return None
+    return int(first.events[0]["input_sequence"]), int(first.events[0]["output_index"])
 
 
 def read_outputs(

@@ -1,8 +1,14 @@
 """The journal's side of an engine: a consumer of the input ring that writes down what comes.
 
-It runs beside the first machine, on the same ring. Whatever has come while the last write was being
-synced goes into the next one (group commit). Outputs and answers wait until `durable` has passed
-their inputs.
+It is read beside the first machine, on the same ring. Whatever has come while the last write was
+being synced goes into the next one (group commit). Outputs and answers wait until `durable` has
+passed their inputs.
+
+Whoever waits for that writes the journal himself, if nobody else is at it: waking a thread and
+being woken by it would take longer than the disk does. A thread of the recorder's own writes what
+nobody waits for. So a write may be interrupted, by Ctrl-C, between any two of its actions, and each
+of these is put so that whoever goes on finds out what was done: what the writer has written is not
+written again, and notes are dropped only once they are.
 """
 
 from __future__ import annotations
@@ -17,7 +23,7 @@ from headrace.errors import JournalFailed
 from headrace.journal.notes import AnyNote, Sealed
 from headrace.journal.segment import Position
 from headrace.journal.writer import Writer
-from headrace.ringbuffer import Ring, WaitStrategy
+from headrace.ringbuffer import Ring
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.progress import LOOK_SECONDS, Progress
 
@@ -34,7 +40,6 @@ class Recorder:
         ring: Ring,
         writer: Writer,
         level: str,
-        wait: WaitStrategy | None,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self.writer = writer
@@ -42,15 +47,19 @@ class Recorder:
         self.durable = writer.sequence  # all inputs below may be acknowledged
         self._level = level
         self._on_failure = on_failure
+        self._ring = ring
         self._dtype = ring.dtype
         self._timed = ring.timestamps  # records of outputs have their times in them
-        self._consumer = ring.consumer(CONSUMER, wait=wait)
+        self._consumer = ring.consumer(CONSUMER)
         # Not more than a part of the ring, which the producers can fill while it is written.
         self._batch_max = max(1, min(ring.capacity // 4, _BATCH_BYTES_MAX // ring.dtype.itemsize))
         self._notes: deque[AnyNote] = deque()  # by sequence: of inputs not written yet
         self._loose: deque[AnyNote] = deque()  # of none
         self._places: deque[Position] = deque([writer.position], maxlen=_PLACES_MAX)
         self._progress = Progress()
+        self._work = threading.Lock()  # held by who writes
+        self._wake = threading.Event()
+        self._idle = False
         self._sync_wanted = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="headrace-journal", daemon=True)
@@ -71,14 +80,19 @@ class Recorder:
         """Write a note with the input that is published next."""
         self._notes.append(note)
 
-    def take_back(self) -> None:
+    def take_back(self, note: AnyNote) -> None:
         """The input of the last note was not published after all."""
-        self._notes.pop()
+        if self._notes and self._notes[-1] is note:
+            self._notes.pop()
 
     # From any thread.
 
     def note_loosely(self, note: AnyNote) -> None:
-        """Write a note with whatever is written next."""
+        """Write a note with whatever is written next, but not before the inputs before its own.
+
+        The stages may be ahead, and what is said of an input that is then lost would be taken for
+        said of the one that comes in its place.
+        """
         self._loose.append(note)
 
     def is_durable(self, end: int) -> bool:
@@ -95,10 +109,12 @@ class Recorder:
                 raise self.failed
             if deadline.over():
                 return False
-            self._progress.wait(
-                min(deadline.left(), LOOK_SECONDS),
-                lambda: self.is_durable(end) or self.failed is not None,
-            )
+            if self._work.acquire(timeout=min(deadline.left(), LOOK_SECONDS)):
+                try:
+                    if not self.is_durable(end) and self.failed is None:
+                        self._record_or_fail()
+                finally:
+                    self._work.release()
         return True
 
     def wait_synced(self, end: int, deadline: Deadline) -> bool:
@@ -109,6 +125,7 @@ class Recorder:
             if deadline.over():
                 return False
             self._sync_wanted = True
+            self._wake.set()
             self._progress.wait(
                 min(deadline.left(), LOOK_SECONDS),
                 lambda: self.writer.synced_sequence >= end or self.failed is not None,
@@ -120,52 +137,90 @@ class Recorder:
         places = list(self._places)
         return next((each for each in reversed(places) if each.sequence <= sequence), places[0])
 
-    # The thread.
+    # Writing: by one thread at a time.
+
+    def published(self) -> None:
+        """Something was published, says who did it; the thread need not be woken if one waits."""
+        if self._idle:
+            self._wake.set()
 
     def _run(self) -> None:
         try:
-            while not self._consumer.ended:
-                self._record()
+            while not self._consumer.ended and self.failed is None:
+                with self._work:
+                    moved = self.failed is None and self._record_or_fail()
+                if not moved and not self._consumer.ended:
+                    self._rest()
         except BaseException as error:
-            self.failed = error
-            self._on_failure(error)
+            self._fail(error)
         finally:
             self._progress.moved()
             self._ended.set()
 
-    def _record(self) -> None:
+    def _rest(self) -> None:
+        self._wake.clear()
+        self._idle = True  # before the last look: who publishes after it sees this
+        if self._ring.cursor == self.writer.sequence and not self._sync_wanted:
+            self._wake.wait(LOOK_SECONDS)
+        self._idle = False
+
+    def _record_or_fail(self) -> bool:
+        """Write what there is; whether there was anything. The lock on writing is held."""
+        try:
+            return self._record()
+        except Exception as error:
+            self._fail(error)
+            raise
+
+    def _fail(self, error: BaseException) -> None:
+        if self.failed is None:
+            self.failed = error
+            self._on_failure(error)
+        self._progress.moved()
+
+    def _record(self) -> bool:
         consumer, writer = self._consumer, self.writer
-        events = consumer.poll(self._batch_max, LOOK_SECONDS)
-        if len(events):
-            end = consumer.batch_sequence + len(events)
-            notes = list(self._taken(end))
-            self._places.append(writer.position)
-            times = consumer.times if self._timed else events["input_time_ns"]
-            writer.append(events, np.ascontiguousarray(times), notes)
-            del events, times
-            if self._level == "fsync":
-                writer.sync()
+        events = consumer.poll(self._batch_max)
+        count = len(events)
+        if count:
+            end = consumer.batch_sequence + count
+            if writer.sequence < end:
+                skip = count - (end - writer.sequence)  # was written, and then interrupted
+                times = consumer.times if self._timed else events["input_time_ns"]
+                self._places.append(writer.position)
+                notes = self._due(end)
+                times = np.ascontiguousarray(times[skip:])
+                writer.append(events[skip:], times, notes, sync=self._level == "fsync")
+                del times
+                self._drop(notes)
+            del events
+            if self._level == "fsync" and writer.synced_sequence < end:
+                writer.sync()  # it was written, and then interrupted
             consumer.release()
             self.durable = end
             self._progress.moved()
         if self._sync_wanted:
-            self._sync_wanted = False
             writer.sync()
+            self._sync_wanted = False
             self._progress.moved()
+        return count > 0
 
-    def _taken(self, end: int) -> list[AnyNote]:
-        notes: list[AnyNote] = []
-        while self._notes and self._notes[0].sequence < end:
-            notes.append(self._notes.popleft())
-        while self._loose:
-            notes.append(self._loose.popleft())
-        return notes
+    def _due(self, end: int) -> list[AnyNote]:
+        """The notes to be written with the inputs before `end`."""
+        notes = [note for note in list(self._notes) if note.sequence < end]
+        # What is said of a state must not be there before its inputs are.
+        return notes + [note for note in list(self._loose) if note.sequence <= end]
+
+    def _drop(self, written: list[AnyNote]) -> None:
+        for notes in (self._notes, self._loose):
+            while notes and any(notes[0] is note for note in written):
+                notes.popleft()
 
     def finish(self) -> None:
         """Once the thread has ended: seal the journal, and let go of it. Raises JournalError."""
         try:
             if self.failed is None:
-                notes = self._taken(1 << 62)
+                notes = self._due(1 << 62)
                 if notes:
                     nothing = np.empty(0, self._dtype), np.empty(0, np.int64)
                     self.writer.append(*nothing, notes)

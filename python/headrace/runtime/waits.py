@@ -53,9 +53,13 @@ class Waits:
             self._line.backlog.check_room()
 
     def _wait_through(self, end: int, deadline: Deadline) -> bool:
-        while not self._line.through(end):
+        while True:
+            # Looked at first: by then it is through with all, or what has halted it is known.
+            stopped = self._line.stages[-1].stopped
+            if self._line.through(end):
+                return True
             self._failures.check()
-            if any(stage.stopped for stage in self._line.stages):
+            if stopped:
                 raise EngineStopped("the engine was closed meanwhile")
             self._explain_standstill()
             if deadline.over():
@@ -63,7 +67,6 @@ class Waits:
             self._progress.wait(
                 min(deadline.left(), LOOK_SECONDS), lambda: self._line.through(end)
             )
-        return True
 
     def _wait_durable(self, end: int, deadline: Deadline) -> bool:
         return self._journaling is None or self._journaling.wait_durable(end, deadline)

@@ -170,7 +170,7 @@ class SimulatedFile:
         with self._disk._mutex:
             return len(self._seen())
 
-    def write(self, offset: int, parts: Sequence[Buffer]) -> None:
+    def write(self, offset: int, parts: Sequence[Buffer], *, sync: bool = False) -> None:
         data = b"".join(memoryview(part).tobytes() for part in parts)
         with self._disk._mutex:
             self._seen()
@@ -180,6 +180,8 @@ class SimulatedFile:
                 raise error(errno.EINVAL, self._path)
             if data:
                 self._disk._write(self._number, self._path, offset, data)
+        if sync:
+            self.sync()
 
     def sync(self) -> None:
         with self._disk._mutex:

@@ -68,7 +68,7 @@ class SimulatedDisk(DiskBase):
 
     # -- what headrace.ports.Disk promises --------------------------------------------------------
 
-    def create(self, path: str, size: int) -> SimulatedFile:
+    def create(self, path: str, size: int, *, ready: bool = True) -> SimulatedFile:
         with self._mutex:
             name = self._new_name(path)
             operation, fault = self._begin("create", name, f"{size:,} bytes")

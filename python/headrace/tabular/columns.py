@@ -205,7 +205,7 @@ def _parse_spans(texts: Sequence[str], dtype: Dtype) -> Array:
         missing = "; write NaT where a time span is missing"
         raise _refuse(texts, f"is no whole number of {unit}", missing=missing) from None
     spans = values.view(dtype.newbyteorder("="))
-    spans[[word == "NaT" for word in words]] = np.timedelta64("NaT")
+    spans[[word == "NaT" for word in words]] = np.array("NaT", spans.dtype)
     return spans.astype(dtype)
 
 

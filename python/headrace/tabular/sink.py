@@ -175,11 +175,17 @@ class CsvSink(Sink):
             self._staged.commit()
 
     def abort(self) -> None:
-        if self._staged is not None:
-            self._staged.abort()
-        # Else the wrapper would close stdout when it is collected.
-        with contextlib.suppress(OSError, ValueError):
-            self._text.detach()
+        # While the file is open: who collects what is left unwritten would write to a closed one.
+        try:
+            # Else the wrapper would close stdout when it is collected.
+            with contextlib.suppress(OSError, ValueError):
+                self._text.detach()
+            if self._zipped is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    self._zipped.close()
+        finally:
+            if self._staged is not None:
+                self._staged.abort()
 
 
 class NpySink(Sink):

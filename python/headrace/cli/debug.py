@@ -1,0 +1,77 @@
+"""`headrace debug`: a journal's past on a screen, or a stretch of it as a page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from headrace.compose import Pipeline
+from headrace.errors import UsageError
+from headrace.machine import Machine
+from headrace.replay import History
+
+from .console import reported, stdout
+from .loading import load
+
+
+def debug(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of the journal.")],
+    application: Annotated[
+        str,
+        typer.Argument(
+            metavar="APP",
+            help="The machine that wrote it: `module:machine` or `file.py:machine`.",
+        ),
+    ],
+    at: Annotated[
+        int | None, typer.Option("--at", metavar="N", help="Begin behind the first N inputs.")
+    ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option("--html", metavar="FILE", help="Write a page instead of showing a screen."),
+    ] = None,
+    begin: Annotated[
+        int | None, typer.Option("--from", metavar="A", help="With --html: its first input.")
+    ] = None,
+    end: Annotated[
+        int | None, typer.Option("--to", metavar="B", help="With --html: the input to end before.")
+    ] = None,
+) -> None:
+    """The command; its help text is in helptext.py."""
+    with reported():
+        if html is None and (begin is not None or end is not None):
+            raise UsageError("--from and --to go with --html")
+        if html is not None and at is not None:
+            raise UsageError("--at goes without --html; --from says where a page begins")
+        machine = load(application)
+        if html is not None:
+            _write_page(html, History(folder, machine), begin, end)
+        else:
+            _show(folder, machine, at)
+
+
+def _show(folder: str, machine: Machine | Pipeline, at: int | None) -> None:
+    try:
+        from headrace.debugger.screen.app import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("textual", "rich"):
+            raise
+        raise UsageError(
+            "the debugger's screen needs the package textual: pip install 'headrace[debug]'"
+        ) from None
+    from headrace.debugger.session import Session
+
+    session = Session(folder, machine)
+    if at is not None:
+        session.go(at)
+    run(session, folder)
+
+
+def _write_page(file: str, history: History, begin: int | None, end: int | None) -> None:
+    from headrace.debugger.page import write_page
+
+    first = history.first_sequence if begin is None else begin
+    last = history.end if end is None else end
+    write_page(file, history, first, last)
+    stdout().print(f"inputs {first:,} to {last - 1:,} are in {file}", markup=False)

@@ -1,0 +1,104 @@
+"""Publishing to an engine, and calling it: one input, and the answer to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from headrace.errors import HeadraceError, StepError, WaitTimeout
+from headrace.events import record_dtype
+from headrace.journal.notes import Called
+from headrace.runtime.answers import Answers, Entry
+from headrace.runtime.calls import Call, Calls
+from headrace.runtime.deadline import Deadline
+from headrace.runtime.outlet import who_is_waited_for
+from headrace.runtime.stage import Records
+from headrace.runtime.waits import Waits
+
+
+class Calling(Waits):
+    """What `Engine` publishes and calls by; the attributes are the engine's."""
+
+    _calls: Calls
+    _answers: Answers
+
+    def _publish(self, array: Records, deadline: Deadline) -> int:
+        first = -1
+        done = 0
+        with self._hold(deadline):
+            while True:
+                self._check_running()
+                try:
+                    sequence = self._line.producer.publish(array[done:], min(deadline.left(), 0.1))
+                    return sequence if first < 0 else first
+                except WaitTimeout as error:
+                    moved = getattr(error, "published", 0)
+                    if moved and first < 0:
+                        first = self._line.producer.sequence - moved
+                    done += moved
+                    try:
+                        self._explain_standstill()
+                        if deadline.over():
+                            raise WaitTimeout(
+                                f"the ring stayed full for {deadline.timeout:g} s: {done:,} of "
+                                f"{len(array):,} events are published"
+                                f"{who_is_waited_for(self._line.stages[-1].output_ring)}"
+                            ) from None
+                    except HeadraceError as told:
+                        told.published = done  # type: ignore[attr-defined]
+                        raise
+
+    def _publish_call(
+        self, array: Records, deadline: Deadline, client: str | None, number: int | None
+    ) -> tuple[int, Call]:
+        """Publish a call's event; its sequence. The lock on publishing is held."""
+        sequence = self._line.producer.sequence
+        call = self._calls.open(sequence)
+        before = None
+        if client and number:
+            before = self._answers.begin(client, number, sequence)
+        note = Called(sequence, client or "", number or 0)
+        if self._journaling is not None:
+            self._journaling.note(note)
+        try:
+            self._publish(array, deadline)
+        except BaseException:
+            if self._line.producer.sequence == sequence:  # it was not published
+                self._calls.cancel(sequence)
+                if client and number:
+                    self._answers.take_back(client, before)
+                if self._journaling is not None:
+                    self._journaling.take_back(note)
+            else:
+                self._calls.leave(sequence)
+            raise
+        return sequence, call
+
+    def _wait_for_answer(self, sequence: int, deadline: Deadline, timeout: float | None) -> None:
+        end = sequence + 1
+        # Safe first: meanwhile the machines are at it.
+        if not (self._wait_durable(end, deadline) and self._wait_through(end, deadline)):
+            raise WaitTimeout(
+                f"no answer to input {sequence:,} within {timeout:g} s; it is published and "
+                "will be stepped"
+            )
+        self._answers.settle(end)
+
+    def _answer_again(self, entry: Entry, deadline: Deadline, timeout: float | None) -> Records:
+        """What a call was answered that was made before."""
+        self._wait_for_answer(entry.sequence, deadline, timeout)
+        if entry.error is not None:
+            raise StepError(
+                entry.error,
+                sequence=entry.sequence,
+                event={},
+                machine=self._line.stages[-1].machine.name,
+            )
+        dtype = self._output_dtype
+        return np.frombuffer(b"".join(entry.parts), np.dtype([]) if dtype is None else dtype)
+
+    @property
+    def _output_dtype(self) -> np.dtype[Any] | None:
+        output = self._line.stages[-1].machine.output
+        return None if output is None else record_dtype(output)
