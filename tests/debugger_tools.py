@@ -20,6 +20,10 @@ TRADE = np.dtype([("key", "<i4"), ("amount", "<i4"), ("price", "<f8"), ("side", 
 FILL = np.dtype([("key", "<i4"), ("total", "<i8")])
 START_NS = 1_700_000_000_123_000_000
 PICTURES = Path(__file__).parent / "data"
+PIECE = (
+    r'<text [^>]*?x="([\d.]+)" y="([\d.]+)"[^>]*?'
+    r'clip-path="url\(#[^)]*line-\d+\)">(.*?)</text>'
+)
 WRITE_PICTURES = "HEADRACE_WRITE_PICTURES"  # set it to 1 to make the stored pictures anew
 
 
@@ -133,8 +137,7 @@ def lines(app: Any) -> list[str]:
 def text_of_picture(svg: str) -> list[str]:
     """The lines of a screenshot as text: without ids, colours and versions."""
     rows: dict[float, dict[float, str]] = {}
-    pattern = r'<text [^>]*?x="([\d.]+)" y="([\d.]+)"[^>]*?clip-path="url\(#[^)]*line-\d+\)">(.*?)</text>'
-    for x, y, text in re.findall(pattern, svg):
+    for x, y, text in re.findall(PIECE, svg):
         rows.setdefault(float(y), {})[float(x)] = html.unescape(text).replace("\xa0", " ")
     made = []
     for _, parts in sorted(rows.items()):

@@ -90,7 +90,7 @@ def test_states(text: str, wanted: bool) -> None:
     assert StateTest(text).holds(state, 12) is wanted
 
 
-Pair = namedtuple("Pair", "one other")  # noqa: PYI024
+Pair = namedtuple("Pair", "one other")
 
 
 @pytest.mark.parametrize(

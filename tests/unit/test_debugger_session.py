@@ -117,7 +117,9 @@ def test_places_as_they_are_typed(session: Session, text: str, place: int) -> No
     assert session.read_place(text) == place
 
 
-@pytest.mark.parametrize("text", ["", "x", "1001", "-101", "101%", "-1%", "nan%", "1.5", "+", "9" * 99])
+@pytest.mark.parametrize(
+    "text", ["", "x", "1001", "-101", "101%", "-1%", "nan%", "1.5", "+", "9" * 99]
+)
 def test_what_is_no_place(session: Session, text: str) -> None:
     session.go(100)
     with pytest.raises(UsageError):

@@ -77,7 +77,7 @@ def test_a_state_with_nothing_inside() -> None:
     assert drawn(Tree({}).rows()) == [" state 0 keys"]
 
 
-Point = namedtuple("Point", "x y")  # noqa: PYI024
+Point = namedtuple("Point", "x y")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,8 @@ def test_grid_is_aligned_and_fits() -> None:
         made = grid(pairs, width)
         texts = ["".join(n + v + " " * gap for n, v, gap in line).rstrip() for line in made]
         assert max(map(len, texts)) <= max(width, 10)
-        assert sorted(name.strip() for line in made for name, _, _ in line) == ["a", "c", "d", "long"]
+        names = sorted(name.strip() for line in made for name, _, _ in line)
+        assert names == ["a", "c", "d", "long"]
     assert [line[0][1] for line in grid(pairs[:2], 12)] == ["  1", "200"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -65,7 +66,14 @@ def _show(folder: str, machine: Machine | Pipeline, at: int | None) -> None:
     session = Session(folder, machine)
     if at is not None:
         session.go(at)
+    if not is_terminal():
+        raise UsageError("the debugger's screen needs a terminal; --html writes a page instead")
     run(session, folder)
+
+
+def is_terminal() -> bool:
+    """Whether there is somebody to show it to, and to press keys."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _write_page(file: str, history: History, begin: int | None, end: int | None) -> None:

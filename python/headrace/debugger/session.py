@@ -26,8 +26,8 @@ from headrace.replay import Branch, Change, History, Moment
 from headrace.replay.changes import ABSENT, changes, value_at
 from headrace.replay.fold import Fold
 
-NEAR = 20_000  # inputs that are stepped over without anybody waiting for it
-STRIDE = 65_536  # inputs between two looks at the watch, on a long way
+NEAR = 4_000  # inputs that are stepped over without anybody waiting for it
+STRIDE = 16_384  # inputs between two looks at the watch, on a long way
 BACK_FIRST, BACK_MAX = 256, 16_384  # states looked at together on the way back
 WHY_MAX = 500  # changes of a field that are looked for
 BRANCH_INPUTS = 10_000  # that both futures go on for, if nothing else is said
@@ -254,15 +254,21 @@ class Session:
 
     def find(self, text: str, forwards: bool = True, watch: Watch | None = None) -> int | None:
         """Go behind the next input, or the one before, that passes a test; its sequence."""
-        watch = watch or Watch()
+        watch, history = watch or Watch(), self._up_to_date()
         if forwards:
-            found = find(self.pages, text, self.dtype, self.place, self.end, True, watch)
+            found = find(history, text, self.dtype, self.place, history.end, True, watch)
         else:
             first, end = self.first_input, max(self.place - 1, self.first_input)
-            found = find(self.pages, text, self.dtype, first, end, False, watch)
+            found = find(history, text, self.dtype, first, end, False, watch)
         if found is not None:
             self.go(found + 1, watch)
         return found
+
+    def _up_to_date(self) -> History:
+        """The history that work may use, as far as `pages` was looked at."""
+        if self.history.end < self.end:
+            self.history.refresh()
+        return self.history
 
     @property
     def first_input(self) -> int:
@@ -275,7 +281,7 @@ class Session:
             self.filter = None
         else:
             made = Filter(text, self.dtype, self.first_input)
-            made.extend(self.pages, watch)
+            made.extend(self._up_to_date(), watch)
             self.filter = made
         return self.filter
 

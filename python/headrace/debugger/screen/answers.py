@@ -81,7 +81,7 @@ def branches_dialog(branches: list[Branch], titles: list[str]) -> Choose:
     lines = []
     for branch, title in zip(branches, titles, strict=True):
         line = Text(no_wrap=True, overflow="ellipsis")
-        line.append("⑂ ", TEXTS["added"])
+        line.append("┬ ", TEXTS["added"])
         line.append(title, TEXTS["text"])
         line.append(f"   to {branch.end:,}: {len(branch.changes):,} differences", TEXTS["faint"])
         lines.append(line)
@@ -91,7 +91,7 @@ def branches_dialog(branches: list[Branch], titles: list[str]) -> Choose:
 class Compared(ModalScreen[None]):
     """Two futures side by side: what differs in the states, and in the outputs."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [CLOSE, Binding("q,enter", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [CLOSE, Binding("q", "close", show=False)]
 
     def __init__(self, branch: Branch, title: str) -> None:
         super().__init__()

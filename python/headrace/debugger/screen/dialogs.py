@@ -150,7 +150,10 @@ class Breakpoints(ModalScreen[None]):
 class Edit(ModalScreen[tuple[Any, int] | None]):
     """The fields of the current input, to be changed; gives the edit, and where to end."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [CLOSE, Binding("ctrl+d", "drop", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        CLOSE,
+        Binding("ctrl+d", "drop", show=False, priority=True),
+    ]
 
     def __init__(self, session: Session, end: int) -> None:
         super().__init__()

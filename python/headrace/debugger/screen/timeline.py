@@ -90,7 +90,7 @@ class Timeline(Widget):
         marks = (
             ("▴", "dim", session.snapshots),
             ("◆", "removed", sorted(session.stops)),
-            ("⑂", "added", [branch.at for branch in session.branches]),
+            ("┬", "added", [branch.at for branch in session.branches]),
         )
         for sign, style, places in marks:
             for place in places:

@@ -38,6 +38,7 @@ class Working(Screen[None]):
         self.work: Watch | None = None
         self._what = ""
         self._next: tuple[str, Job, Then] | None = None
+        self._refused = False  # something else was wanted meanwhile
 
     @property
     def is_busy(self) -> bool:
@@ -60,10 +61,11 @@ class Working(Screen[None]):
                 self._next = what, job, then
                 self.work.cancel()
             else:
-                self.say(f"still {self._what}; Esc gives it up", "error")
+                self._refused = True
+                self.tell_progress()
             return
         watch = self.work = Watch()
-        self._what = what
+        self._what, self._refused = what, False
         self.tell_progress()
 
         def run() -> None:
@@ -83,10 +85,12 @@ class Working(Screen[None]):
             return
         share = min(1.0, watch.done / watch.total) if watch.total else 0.0
         full = round(share * PROGRESS_CELLS)
-        text = Text(f" {self._what}  ", TEXTS["text"], no_wrap=True, end="")
+        what = f"still {self._what}" if self._refused else self._what
+        text = Text(f" {what}  ", TEXTS["text"], no_wrap=True, end="")
         text.append("━" * full, TEXTS["here"])
         text.append("━" * (PROGRESS_CELLS - full), TEXTS["line"])
-        text.append(f" {share:4.0%}   Esc gives it up", TEXTS["dim"])
+        text.append(f" {share:4.0%}   ", TEXTS["dim"])
+        text.append("Esc gives it up", TEXTS["error" if self._refused else "dim"])
         self.query_one("#status", Static).update(text)
 
     def on_finished(self, event: Finished) -> None:
