@@ -1,7 +1,7 @@
 """Writing a journal: frames at the end, segment after segment.
 
-One thread writes. Nothing is ever written over: frames go where zeros are, and at level "fsync"
-each write begins on a block of its own, so that a write that is torn cannot damage what was safe
+One thread writes. Nothing is ever written over: frames go where zeros are, and what is written
+after a sync begins on a block of its own, so that a write that is torn cannot damage what was safe
 before. After a failed write or sync nothing more is written by this writer.
 """
 
@@ -17,7 +17,14 @@ from typing import Any
 import numpy as np
 
 from headrace.errors import JournalFailed, JournalFull
-from headrace.journal.folder import SPARE, join, list_segments, segment_name
+from headrace.journal.folder import (
+    SPARE,
+    UNFINISHED,
+    join,
+    list_segments,
+    remove_unfinished,
+    segment_name,
+)
 from headrace.journal.identity import Identity
 from headrace.journal.layout import (
     BLOCK_BYTES,
@@ -64,6 +71,7 @@ class Writer:
         self._segment_bytes = segment_bytes
         self._alignment = BLOCK_BYTES if level == "fsync" else FRAME_ALIGNMENT
         self._ready = level == "fsync"  # only syncs gain by files that are written out
+        self._nothing = np.empty(0, identity.event), np.empty(0, np.int64)
         self._journal_id = journal_id if journal_id is not None else os.urandom(16)
         self._seed = id_seed(self._journal_id)
         self._failed: JournalFailed | None = None
@@ -78,13 +86,15 @@ class Writer:
             self.position = at
             self.synced_sequence = 0  # what was found may be in the system's memory only
             with self._failing("opened"):
-                name = next(n for n in disk.names(folder) if n.startswith(f"{at.number:010d}-"))
-                self.path = join(folder, name)
+                remove_unfinished(disk, folder)
+                first = next(first for n, first in list_segments(disk, folder) if n == at.number)
+                self.path = join(folder, segment_name(at.number, first))
                 self._file = disk.open(self.path, writable=True)
                 self._size = self._file.size
-            self.sync()
             if at.offset % self._alignment:
                 self._roll()  # a block that holds what is safe is not written again
+            else:
+                self.sync()
         item_bytes = identity.event.itemsize
         room = self._segment_bytes // 2 - FRAME_HEADER_BYTES - BLOCK_BYTES
         self._count_max = max(1, room // (item_bytes + 8))
@@ -109,12 +119,14 @@ class Writer:
             end = done + self._count_max
             behind = self.sequence + self._count_max
             own = [note for note in notes if note.sequence < behind]
-            notes = notes[len(own) :] if own else notes
+            notes = [note for note in notes if note.sequence >= behind]
             self._write(events[done:end], times[done:end], encode_notes(own))
             done = end
         self._write(events[done:], times[done:], encode_notes(notes))
 
-    def _write(self, events: Records, times: Times, notes: bytes) -> None:
+    def _write(
+        self, events: Records, times: Times, notes: bytes, alignment: int | None = None
+    ) -> None:
         used = FRAME_HEADER_BYTES + events.nbytes + times.nbytes + len(notes)
         self._check()
         if self.position.offset + aligned(used, self._alignment) > self._size:
@@ -128,7 +140,7 @@ class Writer:
             synced_sequence=self.synced_sequence,
             previous=at.previous,
             seed=self._seed,
-            alignment=self._alignment,
+            alignment=alignment or self._alignment,
         )
         assert self._file is not None
         try:
@@ -142,6 +154,7 @@ class Writer:
     def sync(self) -> None:
         """Return when all that was appended is on the disk."""
         self._check()
+        self._fill_block()
         try:
             while self._behind:
                 self._behind[0].sync()
@@ -151,6 +164,13 @@ class Writer:
         except OSError as error:
             raise self._fail("synced", error) from error
         self.synced_sequence = self.position.sequence
+
+    def _fill_block(self) -> None:
+        """Let what comes behind a sync begin on a block of its own: with an empty frame."""
+        at = self.position
+        rest = -at.offset % BLOCK_BYTES
+        if self._file is not None and rest and at.offset + rest <= self._size:
+            self._write(*self._nothing, b"", rest)
 
     def _roll(self, used: int = 0) -> None:
         """Go on in a new segment, with room for a frame of `used` bytes."""
@@ -194,17 +214,20 @@ class Writer:
             file.close()
             self._disk.remove(spare)
         # Not under the name of the spare one, which another thread may be about to make.
-        making = self.path + ".new"
+        making = self.path + UNFINISHED
         if self._disk.exists(making):
             self._disk.remove(making)
         return self._disk.create(making, size, ready=self._ready), making
 
-    def prepare_spare(self) -> None:
-        """Make the next segment's file ahead of time; from another thread than the writer's."""
+    def prepare_spare(self) -> bool:
+        """Make the next segment's file ahead of time; from another thread than the writer's.
+
+        False: there is no room for it now.
+        """
         spare = join(self._folder, SPARE)
         if self._failed is not None or self._disk.exists(spare):
-            return
-        making = spare + ".new"
+            return True
+        making = spare + UNFINISHED
         try:
             if self._disk.exists(making):
                 self._disk.remove(making)
@@ -213,14 +236,13 @@ class Writer:
             file.close()
             self._disk.rename(making, spare)
         except OSError:
-            return  # whoever needs it makes it, and says what is wrong
+            return False  # whoever needs it makes it, and says what is wrong
+        return True
 
     def seal(self, note: AnyNote) -> None:
         """Say that the journal is whole up to here, so that what is lost later shows."""
         self.sync()
-        self.append(
-            np.empty(0, self._identity.event), np.empty(0, np.int64), [note]
-        )
+        self.append(*self._nothing, [note])
         self.sync()
 
     def close(self) -> None:

@@ -58,7 +58,8 @@ class Disk(Protocol):
         """A new file of `size` zero bytes, for which there is room.
 
         `ready`: written out and not merely reserved, so that a later sync has to write down
-        nothing but the bytes that were written. Raises FileExistsError if there is one of that name. Nothing of it is synced.
+        nothing but the bytes that were written. Raises FileExistsError if there is one of that
+        name. Nothing of it is synced.
         """
 
     def open(self, path: str, *, writable: bool = False) -> File:
