@@ -78,8 +78,9 @@ class Writer:
             self.position = at
             self.synced_sequence = 0  # what was found may be in the system's memory only
             with self._failing("opened"):
-                name = next(n for n in disk.names(folder) if n.startswith(f"{at.number:010d}-"))
-                self.path = join(folder, name)
+                # Not by how it begins: a roll that was interrupted leaves a name much like it.
+                name = next(n for n in list_segments(disk, folder) if n[0] == at.number)
+                self.path = join(folder, segment_name(*name))
                 self._file = disk.open(self.path, writable=True)
                 self._size = self._file.size
             self.sync()
