@@ -1,9 +1,10 @@
 """The whole of it on real data: a year of flights through a ring into a machine.
 
-    python examples/demo.py [--flights N] [--compare N] [--picture FILE]
+    python examples/demo.py [--flights N] [--compare N] [--picture FILE] [--keep DIR] [--seed N]
 
 Reads the table of all flights from New York City in 2013, runs its events through an engine, prints
-what the machine made of them, draws it, and compares the ring with multiprocessing.Queue.
+what the machine made of them, draws it, has a process that does the same with a journal killed in
+the middle and goes on from there, and compares the ring with multiprocessing.Queue.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from demo_journal import Outcome as Ended
+from demo_journal import kill_and_go_on
 from demo_picture import draw_in_terminal, draw_png
 from demo_report import tell_alerts, tell_totals
 from demo_transport import Outcome, Pair, Run, two_processes
@@ -37,8 +40,8 @@ PICTURE = Path(__file__).parents[1] / "build" / "flights.png"
 Array = np.ndarray[Any, Any]
 
 
-def run_engine(console: Console, made: Array) -> tuple[Board, Array]:
-    """Put all events through an engine: the state at the end, and the alerts."""
+def run_engine(console: Console, made: Array) -> Ended:
+    """Put all events through an engine: the state at the end, the alerts, and the time."""
     found = [np.empty(0, ALERT)]
     begin = time.perf_counter()
     with hr.Engine(board) as engine:
@@ -54,7 +57,15 @@ def run_engine(console: Console, made: Array) -> tuple[Board, Array]:
         f"[bold]{len(made) / seconds:,.0f} events/s[/]\n"
         f"{len(alerts):,} alerts, state digest {state_digest(state)}\n"
     )
-    return state, alerts
+    return Ended(state, alerts, len(made), seconds)
+
+
+def journal(console: Console, made: Array, whole: Ended, keep: Path | None, seed: int) -> None:
+    """The same with a journal, killed in the middle; kept in a folder if one is given."""
+    with tempfile.TemporaryDirectory() as folder:
+        kill_and_go_on(console, made, whole, keep or Path(folder) / "journal", seed)
+    if keep is not None:
+        console.print(f"It is kept in {keep}.", soft_wrap=True)
 
 
 def check_totals(console: Console, state: Board, table: Table) -> None:
@@ -146,9 +157,17 @@ def main() -> None:
         help="events for the comparison with multiprocessing.Queue; 0 leaves it out",
     )  # fmt: skip
     parser.add_argument("--picture", type=Path, default=PICTURE, metavar="FILE")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="a new folder, in which the journal is kept"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=2013, metavar="N", help="chooses where the process is killed"
+    )
     options = parser.parse_args()
     if (options.flights is not None and options.flights < 1) or options.compare < 0:
         parser.error("--flights takes a number from 1 on, --compare one from 0 on")
+    if options.keep is not None and options.keep.exists():
+        parser.error(f"--keep takes a folder that is not there yet, and {options.keep} is")
     console = Console(highlight=False)
     begin = time.perf_counter()
     table = load()
@@ -159,7 +178,8 @@ def main() -> None:
         f"{len(table):,} flights from New York City in 2013 are {len(made):,} events "
         f"({time.perf_counter() - begin:.2f} s)"
     )
-    state, alerts = run_engine(console, made)
+    whole = run_engine(console, made)
+    state, alerts = whole.state, whole.alerts
     tell_totals(console, state, table)
     check_totals(console, state, table)
     tell_alerts(console, state, alerts, table)
@@ -168,6 +188,7 @@ def main() -> None:
         console.print(f"The same as a picture: {options.picture}", soft_wrap=True)
     else:
         console.print("For the picture as a PNG: pip install 'headrace[plot]'", markup=False)
+    journal(console, made, whole, options.keep, options.seed)
     if options.compare:
         compare(console, made, options.compare)
     console.print(f"\nDone in {time.perf_counter() - begin:.1f} s.")

@@ -14,6 +14,7 @@ from headrace.journal.writer import Writer
 from headrace.ports import Disk, LocalDisk
 
 EVENT = np.dtype([("key", "<i4"), ("amount", "<i8")])
+SEGMENT_BYTES = 1 << 16
 SUM = np.dtype([("key", "<i4"), ("total", "<i8")])
 
 
@@ -49,7 +50,7 @@ def new_writer(folder: Path | str, disk: Disk | None = None, **options: Any) -> 
     disk.make_folder(str(folder))
     identity = Identity(EVENT, "sums", "1", "0")
     return Writer(
-        disk, str(folder), identity, **{"level": "fsync", "segment_bytes": 1 << 16, **options}
+        disk, str(folder), identity, **{"level": "fsync", "segment_bytes": SEGMENT_BYTES, **options}
     )
 
 

@@ -216,6 +216,13 @@ cdef class Consumer(Handle):
         if most:
             release_batch(&self.core, most)
 
+    def rewind(self):
+        """Take back all that was polled and not released: the next poll hands it out again."""
+        self.check_usable()
+        self.core.batch_end = self.core.available = self.core.next
+        self.core.polled = 0
+        self.ended = False
+
     def __iter__(self):
         return self
 

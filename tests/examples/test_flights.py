@@ -14,6 +14,7 @@ import flights_recount
 import numpy as np
 import pytest
 from flights_recount import EXAMPLES, Recount
+from rich.console import Console
 
 import headrace as hr
 from headrace.engine import Stepper
@@ -23,6 +24,7 @@ from headrace.state import difference, state_digest
 # Found by way of the recount, which puts their folder on the path.
 import flights  # isort: skip
 import flights_table  # isort: skip
+import demo_journal  # isort: skip
 
 Array = np.ndarray[Any, Any]
 
@@ -210,7 +212,10 @@ def demo(*arguments: str, path: Path | None = None) -> str:
 
 def test_demo(tmp_path: Path) -> None:
     picture = tmp_path / "folder" / "flights.png"
-    told = demo("--flights", "20000", "--compare", "3000", "--picture", str(picture))
+    kept = tmp_path / "kept"
+    told = demo(
+        "--flights", "20000", "--compare", "3000", "--picture", str(picture), "--keep", str(kept)
+    )
     table = flights_table.load().first(20_000)
     made = flights_table.events(table)
     stepper = Stepper(flights.board)
@@ -226,9 +231,56 @@ def test_demo(tmp_path: Path) -> None:
     for line in ("the board, one event a message", "transport alone, 1,024 events a message"):
         assert line in told
     assert "ended with the same" in told
-    assert max(map(len, told.splitlines())) <= 80 or str(picture) in told
+    wide = [line for line in told.splitlines() if len(line) > 80]
+    assert all(str(tmp_path) in line for line in wide)
     assert "█" in told
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+    # The journal that it kept: all inputs once, and what the board makes of them.
+    assert "SIGKILL" in told
+    assert f"digest of both states is {state_digest(stepper.state)}" in told
+    replayed = hr.replay(str(kept), flights.board, verify=True)
+    assert replayed.sequence == len(made)
+    assert replayed.digest == state_digest(stepper.state)
+    assert replayed.checked > 1
+    inputs = [events for events, _ in hr.History(str(kept), flights.board).events(0, len(made))]
+    assert np.concatenate(inputs).tobytes() == made.tobytes()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_and_gone_on(seed: int, tmp_path: Path) -> None:
+    """Wherever it is killed: nothing that it was told to be safe is missing, nothing is twice."""
+    made = flights_table.events(flights_table.load().first(1_500))
+    goal = len(made) * (seed + 1) // 4
+    file = tmp_path / "events.npy"
+    np.save(file, made)
+    killed = demo_journal.feed_and_kill(tmp_path / "journal", file, goal)
+    again, recovery, start, _ = demo_journal.go_on(tmp_path / "journal", made)
+    assert killed.told <= start < len(made)
+    assert start >= goal
+    snapshot = recovery.snapshot
+    assert recovery.inputs == start - (snapshot.sequence if snapshot else 0)
+    stepper = Stepper(flights.board)
+    alerts = payload(stepper.run(made), flights.ALERT)
+    assert difference(stepper.state, again.state) is None
+    assert again.alerts.tobytes() == alerts.tobytes()
+
+
+def test_runs_that_differ_are_told(tmp_path: Path) -> None:
+    made = flights_table.events(flights_table.load().first(300))
+    other = demo_journal.Outcome(flights.Board(), np.empty(0, flights.ALERT), len(made), 1.0)
+    with pytest.raises(SystemExit, match="state digests differ"):
+        demo_journal.kill_and_go_on(Console(quiet=True), made, other, tmp_path / "journal", 1)
+
+
+def test_demo_keeps_no_journal_over_another(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "demo.py"), "--keep", str(tmp_path)],
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "is not there yet" in done.stderr
 
 
 def test_demo_without_matplotlib(tmp_path: Path) -> None:

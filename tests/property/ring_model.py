@@ -18,6 +18,10 @@ class Place:
     out: list[int] = field(default_factory=list)
     held: bool = True  # by a living owner
 
+    def rewind(self) -> None:
+        """Nothing is out any more."""
+        self.polled, self.out = self.sequence, []
+
 
 @dataclass
 class RingModel:

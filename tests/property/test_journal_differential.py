@@ -20,22 +20,39 @@ from journal_machines import BAD, BAD_BEHIND, EVENT, machines
 from journal_pair import Pair
 
 ONE = st.tuples(st.integers(1, 5), st.integers(0, 2), st.integers(-9, 99))
-SOME = st.lists(ONE, min_size=1, max_size=8)
-TIMES = st.sampled_from([1, 1, 1, 30])
-SPOILT = st.sampled_from([None] * 6 + [BAD, BAD_BEHIND])
+SPOILT = st.sampled_from([None, None, None, None, BAD, BAD_BEHIND])
+PUBLISH = st.tuples(
+    st.just("publish"),
+    st.lists(ONE, min_size=1, max_size=8),
+    st.sampled_from([1, 1, 1, 30]),  # so many times over
+    SPOILT,
+    st.booleans(),  # durable
+)
+CALL = st.tuples(
+    st.just("call"),
+    ONE,
+    SPOILT,
+    st.sampled_from([None, "a", "a", "b", "c"]),
+    st.sampled_from([-1, 0, 0, 1, 1, 2]),  # to the client's last number
+)
+READ = st.tuples(st.just("read"), st.none() | st.integers(0, 20))  # after which of the last ids
+SNAPSHOT = st.just(("snapshot",))
+COMMANDS = st.lists(st.one_of(PUBLISH, CALL, CALL, SNAPSHOT, READ), max_size=4)
 CHANCE = st.integers(0, 1 << 16)
-OPENED = st.fixed_dictionaries(
+ON_ERROR = st.sampled_from(["halt", "dead_letter"])
+SETTINGS = st.fixed_dictionaries(
     {
         "level": st.sampled_from(["fsync", "fsync", "os", "none"]),
         "segment_bytes": st.sampled_from([1 << 16, 3 << 16]),
         "outputs": st.booleans(),
-        "clients_max": st.sampled_from([0, 1, 2, 10_000]),
+        "clients_max": st.sampled_from([0, 1, 2, 10_000, 10_000]),
         "snapshots_kept": st.sampled_from([None, 1, 2]),
         "keep": st.sampled_from(["all", "all", "snapshots"]),
         "digest_every": st.sampled_from([None, 1, 5]),
     }
 )
-ON_ERROR = st.sampled_from(["halt", "dead_letter", "dead_letter"])
+# How it is opened next: with which settings, which kind of step, and what is done then.
+OPENED = st.tuples(SETTINGS, st.integers(0, 3), ON_ERROR, COMMANDS)
 
 
 def events_of(raw: list[Any], times: int, spoilt: int | None) -> Any:
@@ -47,136 +64,102 @@ def events_of(raw: list[Any], times: int, spoilt: int | None) -> Any:
 
 
 class JournalAgainstReference(RuleBasedStateMachine):
-    @initialize(name=st.sampled_from(["dict", "kinds", "pipeline"]), opened=OPENED, policy=ON_ERROR)
-    def create(self, name: str, opened: dict[str, Any], policy: str) -> None:
+    @initialize(name=st.sampled_from(["dict", "kinds", "pipeline"]), opened=OPENED)
+    def create(self, name: str, opened: Any) -> None:
         kinds = {"kinds": [None, "python", "batch", "native"]}
         self.steps = kinds.get(name, [None])
         # A power cut reaches whichever thread of an engine uses the disk next, and ends it.
         self.hook, threading.excepthook = threading.excepthook, lambda _: None
         self.pair = Pair(machines()[name])
         self.numbers = {"a": 1, "b": 1, "c": 1}
-        self.pair.open(opened, None, policy)
+        self.open(opened)
 
     def teardown(self) -> None:
         if hasattr(self, "pair"):
             self.pair.end()
             threading.excepthook = self.hook
 
-    @rule(raw=SOME, times=TIMES, spoilt=SPOILT, durable=st.booleans())
-    def publish(self, raw: list[Any], times: int, spoilt: int | None, durable: bool) -> None:
-        self.pair.publish(events_of(raw, times, spoilt), durable)
-        self.pair.drain()
+    def open(self, opened: Any) -> None:
+        """Something is open afterwards: what may be done next must not depend on chance."""
+        with_settings, kind, policy, commands = opened
+        step = self.steps[kind % len(self.steps)]
+        if not self.pair.open(with_settings, step, policy) and policy == "halt":
+            self.pair.open(with_settings, step, "dead_letter")
+        if self.pair.engine is None:
+            assert self.pair.open({**with_settings, "outputs": False}, step, "dead_letter")
+        for command in commands:
+            self.do(*command)
 
-    @rule(
-        raw=ONE,
-        spoilt=st.sampled_from([None, None, BAD, BAD_BEHIND]),
-        client=st.sampled_from([None, "a", "a", "b", "c"]),
-        more=st.sampled_from([-1, 0, 0, 1, 1, 1, 2]),
-    )
+    def do(self, what: str, *parts: Any) -> None:
+        pair = self.pair
+        if what == "publish":
+            raw, times, spoilt, durable = parts
+            pair.publish(events_of(raw, times, spoilt), durable)
+            pair.drain()
+        elif what == "call":
+            self.call(*parts)
+        elif what == "snapshot":
+            pair.snapshot()
+        else:
+            (which,) = parts
+            pair.read(None if which is None else pair.ids[which % len(pair.ids)])
+
     def call(self, raw: Any, spoilt: int | None, client: str | None, more: int) -> None:
         number = None
         if client is not None:
             number = max(1, self.numbers[client] + more)
-            self.numbers[client] = number
+            self.numbers[client] = max(number, self.numbers[client])
         self.pair.call(events_of([raw], 1, spoilt), client, number)
 
-    @rule()
-    def snapshot(self) -> None:
-        self.pair.snapshot()
+    @rule(commands=COMMANDS)
+    def go_on(self, commands: Any) -> None:
+        for command in commands:
+            self.do(*command)
 
-    @rule(which=st.none() | st.integers(0, 20))
-    def read_outputs(self, which: int | None) -> None:
-        ids = self.pair.ids
-        self.pair.read(None if which is None else ids[which % len(ids)])
-
-    # -- the end of a run, and the next one -------------------------------------------------------
-
-    def reopen(self, opened: dict[str, Any], kind: int, policy: str) -> None:
-        """Something is open afterwards: what may be done next must not depend on chance."""
-        step = self.steps[kind % len(self.steps)]
-        if not self.pair.open(opened, step, policy) and policy == "halt":
-            self.pair.open(opened, step, "dead_letter")
-        if self.pair.engine is None:
-            self.pair.open({**opened, "outputs": False}, step, "dead_letter")
-
-    @rule(opened=OPENED, kind=st.integers(0, 3), policy=ON_ERROR)
-    def close(self, opened: dict[str, Any], kind: int, policy: str) -> None:
+    @rule(opened=OPENED)
+    def close(self, opened: Any) -> None:
         self.pair.close()
-        self.reopen(opened, kind, policy)
+        self.open(opened)
 
-    @rule(
-        raw=SOME,
-        times=TIMES,
-        durable=st.booleans(),
-        chance=st.none() | CHANCE,
-        opened=OPENED,
-        kind=st.integers(0, 3),
-        policy=ON_ERROR,
-    )
-    def interrupt(
-        self,
-        raw: list[Any],
-        times: int,
-        durable: bool,
-        chance: int | None,
-        opened: dict[str, Any],
-        kind: int,
-        policy: str,
-    ) -> None:
+    @rule(published=PUBLISH, chance=st.none() | CHANCE, opened=OPENED)
+    def interrupt(self, published: Any, chance: int | None, opened: Any) -> None:
         """A kill, or with a chance a power cut, right behind a publish that nobody waits for."""
+        _, raw, times, _, durable = published
         self.pair.publish(events_of(raw, times, None), durable)
         self.pair.take_disk(chance)
-        self.reopen(opened, kind, policy)
+        self.open(opened)
 
     @rule(
-        raw=SOME,
         operations=st.integers(0, 5),
-        snapshot=st.booleans(),
+        command=st.one_of(SNAPSHOT, CALL, PUBLISH),
         chance=CHANCE,
         opened=OPENED,
-        kind=st.integers(0, 3),
-        policy=ON_ERROR,
     )
-    def lose_power(
-        self,
-        raw: list[Any],
-        operations: int,
-        snapshot: bool,
-        chance: int,
-        opened: dict[str, Any],
-        kind: int,
-        policy: str,
-    ) -> None:
+    def lose_power(self, operations: int, command: Any, chance: int, opened: Any) -> None:
         """Before one of the next operations on the disk."""
-        disk = self.pair.disk
-        disk.crash_at = len(disk.operations) + operations
-        if snapshot and not self.pair.halted:
-            self.pair.snapshot()
+        self.pair.disk.crash_at = len(self.pair.disk.operations) + operations
+        what, *parts = command
+        if what == "publish":
+            raw, times, _, _ = parts
+            self.pair.publish(events_of(raw, times, None), True)
         else:
-            self.pair.publish(events_of(raw, 1, None), True)
+            self.do(what, *parts)
         self.pair.take_disk(chance)
-        self.reopen(opened, kind, policy)
+        self.open(opened)
 
     @rule(
+        killed=st.booleans(),
         operations=st.integers(0, 12),
         chance=CHANCE,
+        crashing=SETTINGS,
         opened=OPENED,
-        killed=st.booleans(),
-        kind=st.integers(0, 3),
-        policy=ON_ERROR,
     )
     def lose_power_while_opening(
-        self,
-        operations: int,
-        chance: int,
-        opened: dict[str, Any],
-        killed: bool,
-        kind: int,
-        policy: str,
+        self, killed: bool, operations: int, chance: int, crashing: Any, opened: Any
     ) -> None:
         self.pair.take_disk(None if killed else chance)
-        self.pair.open_and_crash(opened, operations, chance)
-        self.reopen(opened, kind, policy)
+        self.pair.open_and_crash(crashing, operations, chance)
+        self.open(opened)
 
 
 def limits(examples: int, steps: int) -> settings:
@@ -190,10 +173,10 @@ def limits(examples: int, steps: int) -> settings:
 
 
 class TestJournal(JournalAgainstReference.TestCase):  # type: ignore[name-defined, misc]
-    settings = limits(60, 12)
+    settings = limits(40, 8)
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(3000)
 class TestJournalForLong(JournalAgainstReference.TestCase):  # type: ignore[name-defined, misc]
-    settings = limits(3000, 25)
+    settings = limits(3000, 15)

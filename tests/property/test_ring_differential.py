@@ -275,9 +275,12 @@ class RingAgainstModel(RuleBasedStateMachine):
             self.model.leave(name)
 
     @precondition(lambda self: self.consumers)
-    @rule(data=st.data(), limit=st.none() | st.integers(1, 5))
-    def poll(self, data: st.DataObject, limit: int | None) -> None:
-        self.poll_by(data.draw(st.sampled_from(sorted(self.consumers))), limit)
+    @rule(data=st.data(), limit=st.none() | st.integers(1, 5), again=st.integers(0, 4))
+    def poll(self, data: st.DataObject, limit: int | None, again: int) -> None:
+        name = data.draw(st.sampled_from(sorted(self.consumers)))
+        for one in (self.consumers[name], self.model.places[name]) if not again else ():
+            one.rewind()
+        self.poll_by(name, limit)
 
     @rule(limit=st.none() | st.integers(1, 5))
     def poll_all(self, limit: int | None) -> None:

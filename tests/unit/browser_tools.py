@@ -21,6 +21,38 @@ FLAGS = (
     "--disable-extensions --disable-background-networking --disable-component-update "
     "--disable-sync --hide-scrollbars --mute-audio --remote-debugging-pipe"
 )
+# Expressions: texts whose contrast with what is behind them is low; where the parts of a page are.
+CONTRAST = """
+(() => {
+  const light = (text) => {
+    const [r, g, b] = text.match(/[\\d.]+/g).map(Number).map((value) => value / 255)
+      .map((value) => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (node) => {
+    for (; node; node = node.parentElement) {
+      const colour = getComputedStyle(node).backgroundColor;
+      if (!/, 0\\)$/.test(colour)) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const low = [];
+  for (const node of document.querySelectorAll("h1, h2, h3, span, td, th, dt, dd, del, ins, b")) {
+    if (!node.textContent.trim() || !node.offsetParent) continue;
+    const [a, b] = [light(getComputedStyle(node).color), light(behind(node))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) low.push([node.tagName, node.className, node.textContent, ratio]);
+  }
+  return low;
+})()
+"""
+BOXES = """
+JSON.stringify([...document.querySelectorAll("header *, section, .title, .title input")]
+  .filter((each) => each.offsetParent).map((each) => {
+    const { x, y, right, bottom } = each.getBoundingClientRect();
+    return [x, y, right, bottom];
+  }))
+"""
 # Puts the pipes where the browser looks for them: 3 to read, 4 to write.
 LAUNCHER = """
 import fcntl, os, sys
@@ -136,6 +168,9 @@ class Browser:
         deadline = time.monotonic() + ANSWER_SECONDS
         while not (self._loaded and self.evaluate("location.href") != "about:blank"):
             self._next(deadline)
+        # Keys and clicks are dropped until the page has been painted.
+        frame = "requestAnimationFrame"
+        self.evaluate(f"new Promise((done) => {frame}(() => {frame}(() => setTimeout(done, 20))))")
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page, when it is there."""

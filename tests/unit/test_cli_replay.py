@@ -28,6 +28,15 @@ def stranger(state, price):
     return state, None
 '''
 
+WIDE = '''
+import headrace as hr
+from machines import TRADE, TOTAL
+
+@hr.machine(event=TRADE, output=TOTAL, initial=lambda: 5000 * "x", name="total")
+def wide(state, account, amount):
+    return state, (account, amount)
+'''
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path) -> Iterator[Path]:
@@ -107,3 +116,11 @@ def test_damage() -> None:
     data[3 * 4096 + 100] ^= 1
     path.write_bytes(data)
     assert "byte 12,288" in refused("replay", "j", "machines.py:total", code=1)
+
+
+def test_a_long_change_is_cut() -> None:
+    Path("wide.py").write_text(WIDE)
+    write_journal("j")
+    said = headrace("replay", "j", "machines.py:total", "--with", "wide.py:wide").stdout
+    assert max(map(len, said.splitlines())) < 600
+    assert "'" + 20 * "x" in said

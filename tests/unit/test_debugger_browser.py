@@ -12,7 +12,7 @@ from typing import Any
 
 import page_tools as tools
 import pytest
-from browser_tools import CHROMIUM, Browser
+from browser_tools import BOXES, CHROMIUM, CONTRAST, Browser
 
 import headrace as hr
 from headrace.debugger.page import page_text, sequence_svg, write_page
@@ -66,7 +66,7 @@ def place(browser: Browser) -> str:
 def test_an_event(browser: Browser, address: str, history: hr.History) -> None:
     browser.open(f"{address}#sequence=21")
     assert place(browser) == "input 21"
-    assert browser.text("h1") == f"\n{tools.EVIL_NAME} >> route, inputs 10 to 50\n".strip()
+    assert browser.text("h1") == f"{tools.EVIL_NAME} >> route, inputs 10 to 50"
     assert browser.text("#event-title") == "Input 21"
     when = history.at(22).time_ns
     assert when is not None
@@ -84,7 +84,7 @@ def test_an_event(browser: Browser, address: str, history: hr.History) -> None:
 def test_changes_before_and_after(browser: Browser, address: str, history: hr.History) -> None:
     browser.open(f"{address}#sequence=21")
     shown = browser.evaluate(
-        "[...document.querySelectorAll('.changes tbody tr')]"
+        "[...document.querySelectorAll('#detail .changes tbody tr')]"
         ".map((row) => [...row.cells].map((cell) => cell.textContent))"
     )
     places = {path: (before, after) for path, before, after in shown}
@@ -93,10 +93,10 @@ def test_changes_before_and_after(browser: Browser, address: str, history: hr.Hi
     assert places["state[0].big"] == (str(before.big), str(after.big))
     assert places["state[0].grid[1, 0]"] == (str(before.grid[1, 0]), str(after.grid[1, 0]))
     assert places["state[0].many[147]"] == ("0", "21")
-    assert places["state[0].nothing"] == ("[20, (20,)]", "None") or "state[0].nothing" in places
     # A key that goes to the end is the same place as before, with another value.
-    assert places["state[0].pairs[(1, 'x')].n" if False else "state[0].pairs[(1, 'x')]"][1] == (
-        "Inner(n=21, tags=set())"
+    assert places["state[0].pairs[(1, 'x')]"] == (
+        "Inner(n=17, tags=set())",
+        "Inner(n=21, tags=set())",
     )
     # In the tree, the same: highlighted, and opened.
     changed = browser.texts("#tree .row.changed")
@@ -140,8 +140,9 @@ def test_every_state(browser: Browser, address: str, history: hr.History) -> Non
             by_place[at] = state, changes
         assert [state, changes] == list(by_place[at]), at
     told = {change.path for change in history.diff(21, 22)}
-    parts = {path for path in by_place[12][1] if not re.search(r"pairs|nothing|rows", path)}
-    assert parts <= told | {path.replace("{'", "{'") for path in told}
+    apart = re.compile("pairs|nothing|rows|frozenset")  # which the history tells otherwise
+    parts = {path for path in by_place[12][1] if not apart.search(path)}
+    assert parts <= told
     assert len(parts) > 6
 
 
@@ -212,8 +213,8 @@ def test_buttons_clicks_and_the_scrubber(browser: Browser, address: str) -> None
     browser.click("#back")
     browser.click("#back")
     assert place(browser) == "input 19"
-    browser.click(".line[data-index='14']")
-    assert place(browser) == "input 24"
+    browser.click(".line[data-index='11']")
+    assert place(browser) == "input 21"
     browser.click("#picture > svg .arrow[data-sequence='23'] path")
     assert place(browser) == "input 23"
     browser.click("#last")
@@ -277,31 +278,6 @@ def test_the_tree_by_keys(browser: Browser, address: str) -> None:
 
 # -- looks ---------------------------------------------------------------------------------------
 
-CONTRAST = """
-(() => {
-  const light = (text) => {
-    const [r, g, b] = text.match(/[\\d.]+/g).map(Number).map((value) => value / 255)
-      .map((value) => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (node) => {
-    for (; node; node = node.parentElement) {
-      const colour = getComputedStyle(node).backgroundColor;
-      if (!/, 0\\)$/.test(colour)) return colour;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const low = [];
-  for (const node of document.querySelectorAll("h1, h2, h3, span, td, th, dt, dd, del, ins, b")) {
-    if (!node.textContent.trim() || !node.offsetParent) continue;
-    const [a, b] = [light(getComputedStyle(node).color), light(behind(node))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) low.push([node.tagName, node.className, node.textContent, ratio]);
-  }
-  return low;
-})()
-"""
-
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_readable(browser: Browser, address: str, scheme: str) -> None:
@@ -319,19 +295,13 @@ def test_nothing_jumps(browser: Browser, address: str, size: tuple[int, int]) ->
     """No part of the page moves from one event to the next, and none is out of the window."""
     browser.resize(*size)
     browser.open(f"{address}#start")
-    boxes = (
-        "JSON.stringify([...document.querySelectorAll('header *, section, .title, .title input')]"
-        ".filter((each) => each.offsetParent).map((each) => {"
-        "const { x, y, right, bottom } = each.getBoundingClientRect();"
-        "return [x, y, right, bottom]; }))"
-    )
-    first = browser.evaluate(boxes)
+    first = browser.evaluate(BOXES)
     corners = json.loads(first)
     assert max(box[2] for box in corners) <= size[0]
     assert max(box[3] for box in corners) <= size[1]
     for _ in range(12):
         browser.press("j")
-        assert browser.evaluate(boxes) == first
+        assert browser.evaluate(BOXES) == first
 
 
 def test_numbers_stand_below_each_other(browser: Browser, address: str) -> None:
@@ -352,8 +322,7 @@ def test_branch(browser: Browser, address: str, history: hr.History) -> None:
     branch = history.branch(21, {"price": 1000.0}, end=50)
     assert browser.text(".told") == str(branch)
     rows = browser.texts("#branch .changes td.path")
-    assert rows == [change.path for change in branch.changes if ".rows" not in change.path] or rows
-    assert len(rows) == len(branch.changes)
+    assert len(rows) == len(branch.changes) > 0
     assert len(browser.texts("#branch [role=tree] .row.changed")) == len(rows)
     assert browser.texts(".beside th") == [
         f"as it was: {len(branch.was_outputs)}", f"as it would have been: {len(branch.outputs)}",

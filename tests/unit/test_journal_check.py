@@ -72,6 +72,20 @@ def test_damage_in_the_middle_and_what_is_behind_it() -> None:
     ]
 
 
+def test_a_frame_that_was_written_to_another_place() -> None:
+    """It is whole in itself, and does not belong there: its inputs are not counted twice."""
+    disk = made_journal(60)
+    path = segments(disk)[1]
+    file = disk.open(path, writable=True)
+    file.write(6 * 4096, [file.read(2 * 4096, 4096)])
+    file.sync()
+    first = int(path[-28:-8])
+    finding = only(disk)
+    assert (finding.offset, finding.inputs) == (6 * 4096, (first + 500, first + 600))
+    assert "should come" in finding.reason
+    assert sum(each.inputs for each in checked(disk).scan.segments) == 5900
+
+
 def test_a_torn_tail_is_harmless(tmp_path: Path) -> None:
     writer = new_writer(tmp_path)
     write_some(writer, [5, 5])

@@ -257,6 +257,44 @@ def test_damaged_outputs_are_made_again(snapshot: tuple[int, ...]) -> None:
     assert found.scan.end.sequence == 6100
 
 
+def test_outputs_that_are_kept_from_some_place_on() -> None:
+    disk = made_journal(10, (10,))
+    assert opens(disk, outputs=True) == 1000
+    assert checked(disk).level == WHOLE
+    assert repaired(disk).steps == []
+    made_journal(40, outputs=True, disk=disk)
+    path = segments(disk, f"{FOLDER}/outputs")[1]
+    harm(disk, path, 8192)
+    assert checked(disk).level == DAMAGED
+    repaired(disk)
+    assert checked(disk).level == WHOLE
+    assert opens(disk, outputs=True) == 5100
+    assert ids_of_outputs(disk)[-4200:] == list(range(1000, 5200))
+
+
+@pytest.mark.parametrize("keep", ["all", "snapshots"])
+@pytest.mark.parametrize("offset", [0, 4096], ids=["header", "frame"])
+def test_outputs_from_the_beginning_on_are_damaged(keep: str, offset: int) -> None:
+    """Where the inputs are kept they are made again; else those before the snapshot are lost."""
+    disk = made_journal(60, (20, 50), outputs=True, keep=keep, snapshots_kept=1)
+    path = segments(disk, f"{FOLDER}/outputs")[0]
+    harm(disk, path, offset, 8192)
+    assert checked(disk).level == DAMAGED
+    repair = repaired(disk)
+    assert checked(disk).level == WHOLE
+    assert opens(disk, outputs=True) == 6000
+    ids = ids_of_outputs(disk)
+    if offset == 0:  # the segments behind it reach the snapshot
+        assert repair.losses == ["outputs before 1,100 are not kept any more; a replay has them"]
+        assert ids == list(range(1100, 6100))
+    elif keep == "all":
+        assert repair.losses == []
+        assert ids == list(range(6100))
+    else:
+        assert repair.losses == ["outputs before 5,000 are not kept any more"]
+        assert ids == list(range(5000, 6100))
+
+
 def test_somebody_writes() -> None:
     disk = made_journal(3)
     lock = take_lock(disk, FOLDER)

@@ -31,8 +31,9 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 # A block that begins with a file's name in a comment is that file.
 NAMED = re.compile(r"(?:# |/\* )(\w+\.(?:py|pyx|c))\b")
 RING_NAME = re.compile(r"\bname=\"([\w-]+)\"")
-# What stands in a comment behind a print is what it prints.
-PRINTED = re.compile(r"^ *print\(.*\) +# (.*)$", re.M)
+# What stands in a comment behind a print, or in lines of comment behind it, is what it prints.
+PRINTED = re.compile(r"^ *print\(.*\)(?:  +# .*$|(?:\n *# .*$)+)", re.M)
+COMMENT = re.compile(r"(?:^|  ) *# (.*)$", re.M)
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 TARGET = re.compile(r"\bmake ([a-z-]+)\b")
 SECONDS_MAX = 60
@@ -101,7 +102,9 @@ def test_code_runs(
 
     A block that is a script is run as one, unless a shell block of the page does something with it.
     """
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     namespace: dict[str, Any] = {"__name__": "example"}
     blocks = [(kind, code) for kind, code in blocks_of(page) if kind]
     shell = "".join(code for kind, code in blocks if kind == "sh")
@@ -111,7 +114,8 @@ def test_code_runs(
         if named and kind == "python" and (named[1] not in shell or "__main__" in code):
             run(sys.executable, named[1])
     shown = capfd.readouterr().out
-    for wanted in PRINTED.findall("".join(code for _, code in blocks)):
+    printed = PRINTED.finditer("\n".join(code for kind, code in blocks if kind == "python"))
+    for wanted in [each for match in printed for each in COMMENT.findall(match[0])]:
         assert wanted in shown
         shown = shown[shown.index(wanted) + len(wanted) :]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -365,3 +365,16 @@ def test_not_a_number_is_no_change() -> None:
 )
 def test_values_by_path(path: str, value: Any) -> None:
     assert value_at({"a": Box([1, 2, 3], {"x"})}, path) == value
+
+
+def test_versions_of_a_class_are_compared_field_by_field() -> None:
+    """As two files of a machine have them: another class of the same name, fields come and gone."""
+    old = make_dataclass("Account", ["cents", "limit"])(5, 1)
+    new = make_dataclass("Account", ["cents", "owner"])(7, "x")
+    assert changes([old], [new]) == [
+        Change("state[0].cents", 5, 7),
+        Change("state[0].limit", 1, ABSENT),
+        Change("state[0].owner", ABSENT, "x"),
+    ]
+    other = make_dataclass("Other", ["cents", "limit"])(5, 1)
+    assert changes(old, other) == [Change("state", old, other)]

@@ -67,6 +67,24 @@ def test_limit_bounds_a_batch_and_batches_add_up() -> None:
     assert (consumer.sequence, ring.depth("c"), ring.remaining) == (7, 0, 8)
 
 
+def test_rewind() -> None:
+    """What was polled and not released is handed out again, from the oldest on."""
+    with hr.Ring.create(TICK, 8) as ring:
+        producer, consumer = ring.producer(), ring.consumer("c")
+        producer.publish(ticks(6))
+        assert ids(consumer.poll(2)) == [0, 1]
+        assert ids(consumer.poll(2)) == [2, 3]
+        consumer.release(1)
+        consumer.rewind()
+        assert ids(consumer.poll()) == [1, 2, 3, 4, 5]
+        consumer.release()
+        consumer.rewind()
+        assert len(consumer.poll()) == 0
+        ring.end()
+        assert len(consumer.poll()) == 0
+        assert consumer.ended
+
+
 def test_partial_release() -> None:
     ring, producer, consumer = make()
     producer.publish(ticks(8))

@@ -23,6 +23,7 @@ from .loading import load
 from .options import Step
 
 CHANGES_MAX, OUTPUTS_MAX = 10, 3  # that are shown
+CHANGE_LENGTH_MAX = 400  # characters; a change may be of a whole state
 
 
 def replay(
@@ -139,6 +140,8 @@ def _print_rehearsal(console: Console, found: Rehearsal) -> None:
 
 def _print_changes(console: Console, changes: list[str]) -> None:
     for change in changes[:CHANGES_MAX]:
+        if len(change) > CHANGE_LENGTH_MAX:
+            change = f"{change[:CHANGE_LENGTH_MAX]}..."
         console.print(f"  {escape(change)}")
     if len(changes) > CHANGES_MAX:
         console.print(f"  and {len(changes) - CHANGES_MAX:,} more")

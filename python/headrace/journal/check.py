@@ -54,14 +54,15 @@ def check(disk: Disk, folder: str) -> Check:
     if disk.exists(below):
         try:
             made = scan(disk, below)
-            outputs = Check(made, [*_findings(made), *_missing_outputs(found, made)], None)
+            told = [*_findings(made, of_outputs=True), *_missing_outputs(found, made)]
+            outputs = Check(made, told, None)
         except (JournalNotFound, NotADirectoryError):
             pass
     own = sorted(_findings(found), key=lambda each: (each.file, each.offset))
     return Check(found, [*own, *_strangers(found)], outputs)
 
 
-def _findings(found: Scan) -> Iterator[Finding]:
+def _findings(found: Scan, *, of_outputs: bool = False) -> Iterator[Finding]:
     for segment in found.segments:
         if segment.mended is not None and segment.mended.exact:
             yield Finding(
@@ -74,7 +75,7 @@ def _findings(found: Scan) -> Iterator[Finding]:
             )
     for each in found.breaks:
         yield _of_break(found, each)
-    for stretch in found.stretches[:1]:
+    for stretch in found.stretches[: 0 if of_outputs else 1]:
         if stretch.begin and not found.damages and not found.covering(stretch):
             yield Finding(
                 DAMAGE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from headrace.errors import JournalFailed, JournalFull
+from headrace.errors import HeadraceError, JournalFailed, JournalFull
 from headrace.journal.writer import NO_SPACE
 
 
@@ -14,6 +14,8 @@ def failing(folder: str) -> Iterator[None]:
     """Raise JournalFailed or JournalFull for an OSError while a folder is opened."""
     try:
         yield
+    except HeadraceError:  # some are OSErrors as well, and say what the matter is
+        raise
     except OSError as error:
         kind = JournalFull if error.errno in NO_SPACE else JournalFailed
         raise kind(

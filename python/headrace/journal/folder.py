@@ -4,6 +4,7 @@
     00000000000001048576.snapshot             a state: that before this sequence
     spare                                     the next segment, zeros so far
     lock                                      held by whoever writes
+    NAME.new                                  one of these that is being made
     kept/                                     copies of what was cut off or put aside
     outputs/                                  the journal of outputs, a folder like this one
 """
@@ -23,6 +24,7 @@ from headrace.ports import Disk, Lock
 SPARE = "spare"
 LOCK = "lock"
 KEPT = "kept"
+UNFINISHED = ".new"  # behind the name of a file that is being made
 OUTPUTS = "outputs"
 _SEGMENT = re.compile(r"(\d{10})-(\d{20})\.segment")
 _SNAPSHOT = re.compile(r"(\d{20})\.snapshot")
@@ -88,6 +90,15 @@ def _names(disk: Disk, folder: str) -> list[str]:
         return disk.names(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def remove_unfinished(disk: Disk, folder: str) -> None:
+    """Remove what a writer that has died was making, under names that nobody reads."""
+    for name in disk.names(folder):
+        made = name.removesuffix(UNFINISHED)
+        ours = made == SPARE or _SEGMENT.fullmatch(made) or _SNAPSHOT.fullmatch(made)
+        if ours and made != name:
+            disk.remove(join(folder, name))
 
 
 def take_lock(disk: Disk, folder: str) -> Lock:

@@ -117,21 +117,19 @@ class Reader:
                 yield frame
                 frame = segment.frame_at(position)
             self.end = position
-            last = index + 1 == len(self._names)
-            if (frame or last) and self._has_come(segment, position):
+            if self._has_come(segment, position):
                 continue
-            if last:
-                break
-            index += 1
-            number, first = self._names[index]
-            behind = self.segment(number, first)
-            # If it follows on this frame, nothing is missing, whatever stands behind the frame.
-            if (first, behind.header.previous) != (position.sequence, position.previous):
+            if index + 1 < len(self._names):
+                number, first = self._names[index + 1]
+                behind = self.segment(number, first)
+                # If it follows on this frame, nothing is missing, whatever stands behind the frame.
+                if (first, behind.header.previous) == (position.sequence, position.previous):
+                    index += 1
+                    position = behind.start
+                    continue
                 frame = frame or f"segment {number} begins at input {first:,}"
-                index -= 1
-                break
-            position = behind.start
-        self._judge(position, frame, index)
+            if self._judge(position, frame, index):
+                return
 
     def _has_come(self, segment: Segment, position: Position) -> bool:
         """Whether a frame that was being written when it was looked at is there now."""
@@ -139,9 +137,20 @@ class Reader:
             segment.frame_at(position), str
         )
 
-    def _judge(self, position: Position, reason: str, index: int) -> None:
-        """Whether what is there, or is not there, is a tear, damage, or the plain end."""
+    def _judge(self, position: Position, reason: str, index: int) -> bool:
+        """Whether what is there, or is not there, is a tear, damage, or the plain end.
+
+        False: neither, as a frame has come meanwhile.
+        """
         segment = self.segment(*self._names[index])
+        if len(segment.data) < segment.header.segment_bytes:
+            raise segment.damage(
+                f"the file is cut short: it has {len(segment.data):,} bytes and was made with "
+                f"{segment.header.segment_bytes:,}; inputs from {position.sequence:,} on may be "
+                "missing",
+                position.offset,
+                position.sequence,
+            )
         frames = bytes_behind = 0
         synced = -1
         where = ""
@@ -160,6 +169,8 @@ class Reader:
                 if up_to > synced:
                     synced, where = up_to, f"{here.path}, byte {at:,}"
         if synced > position.sequence:
+            if self._has_come(segment, position):  # written while this was looked at
+                return False
             reason = reason or "nothing but zeros"
             raise segment.damage(
                 f"{reason}; inputs {position.sequence:,} to {synced - 1:,} had been synced, as "
@@ -177,6 +188,7 @@ class Reader:
                 frames,
                 len(self._names) - 1 - index,
             )
+        return True
 
 
 def read_journal(disk: Disk, folder: str) -> Reader:

@@ -2,19 +2,25 @@
 
 Recovery = the newest good snapshot + the frames behind it. A torn tail is cut off: a copy goes to
 the folder `kept`, and zeros are written over it, so that nothing of it can ever be taken for what
-is written there later.
+is written there later. What is left is made safe before anybody relies on it: it may have been
+written by a process that died before it was synced, or whose sync failed, after which Linux takes
+for written down what is not; so it is written once more.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from headrace.errors import JournalDamaged
 from headrace.journal.folder import (
     KEPT,
     holds_a_journal,
     join,
+    list_segments,
     list_snapshots,
     segment_name,
     snapshot_name,
@@ -23,7 +29,7 @@ from headrace.journal.layout import FRAME_HEADER_BYTES
 from headrace.journal.reader import Reader, Tear
 from headrace.journal.segment import Frame, Position
 from headrace.journal.snapshots import BadSnapshot, Snapshot, newest_snapshot
-from headrace.ports import Disk
+from headrace.ports import Bytes, Disk
 
 _ZEROS = bytes(1 << 20)
 
@@ -59,6 +65,7 @@ class Tail:
         self._begins_anywhere = begins_anywhere
         self.recovery = Recovery()
         self.reader: Reader | None = None
+        self._doubtful: deque[Frame] = deque()  # not known to be on the disk
         if not holds_a_journal(disk, folder):
             left = list_snapshots(disk, folder)
             if left:
@@ -104,6 +111,7 @@ class Tail:
         snapshot = self.recovery.snapshot
         start = 0 if snapshot is None else snapshot.sequence
         for frame in self.reader.frames(self._start):
+            self._doubt(frame)
             if frame.header.end > start or frame.header.notes_bytes:
                 self.recovery.inputs += max(0, frame.header.end - max(start, frame.first_sequence))
                 yield frame
@@ -118,30 +126,50 @@ class Tail:
             )
         self.recovery.tear = self.reader.tear
 
+    def _doubt(self, frame: Frame) -> None:
+        """What a frame says of those before it: what was safe when it was written."""
+        doubtful, safe = self._doubtful, frame.header.synced_sequence
+        while doubtful and (doubtful[0].header.end, not doubtful[0].count) <= (safe, False):
+            doubtful.popleft()
+        doubtful.append(frame)
+
     @property
     def end(self) -> Position | None:
         """Behind the last frame; None: there is no journal yet."""
         return None if self.reader is None else self.reader.end
 
     def cut(self, intact: Sequence[Frame] = ()) -> None:
-        """Cut the torn tail off, keeping a copy. Raises OSError.
+        """Cut the torn tail off, keeping a copy, and make all before it safe. Raises OSError.
 
         `intact`: frames in it that are whole, in the segment where it begins.
         """
-        tear = self.recovery.tear
-        if tear is None or self.reader is None:
+        if self.reader is None:
             return
-        disk, kept = self._disk, join(self._folder, KEPT)
-        disk.make_folder(kept)
-        for number, first in reversed(self.reader.names):
-            if number > tear.position.number:
-                name = segment_name(number, first)
-                disk.rename(join(self._folder, name), free_name(disk, kept, name))
-                disk.sync_folder(kept)
-                disk.sync_folder(self._folder)  # before the one in front goes: never a gap
-        places = [frame.position.offset for frame in intact]
-        cut_file(disk, self._folder, tear.file, tear.position.offset, places)
-        self.reader.refresh()
+        tear = self.recovery.tear
+        if tear is not None:
+            self._disk.make_folder(join(self._folder, KEPT))
+            put_aside_behind(self._disk, self._folder, tear.position.number)
+            places = [frame.position.offset for frame in intact]
+            cut_file(self._disk, self._folder, tear.file, tear.position.offset, places)
+            self.reader.refresh()
+            end = tear.position.number, tear.position.offset
+            left = [f for f in self._doubtful if (f.position.number, f.offset) < end]
+            self._doubtful = deque(left)
+        self._make_safe()
+
+    def _make_safe(self) -> None:
+        parts: dict[str, list[Frame]] = {}
+        for frame in self._doubtful:
+            parts.setdefault(frame.file, []).append(frame)
+        for path, frames in parts.items():
+            file = self._disk.open(path, writable=True)
+            try:
+                for part in _pieces(frames):
+                    file.write(*part)
+                file.sync()
+            finally:
+                file.close()
+        self._disk.sync_folder(self._folder)
 
     def cut_frames(self, frames: list[Frame], reason: str) -> None:
         """Cut whole frames off, the last ones that there are; a copy is kept. Raises OSError."""
@@ -191,6 +219,32 @@ def keep_bytes(disk: Disk, path: str, data: bytes) -> None:
         copy.sync()
     finally:
         copy.close()
+
+
+def _pieces(frames: list[Frame]) -> Iterator[tuple[int, list[Bytes]]]:
+    """Frames that lie one behind the other, as offsets and bytes to be written there."""
+    waiting: list[Frame] = []
+    size = 0
+    for frame in frames:
+        waiting.append(frame)
+        size += frame.header.frame_bytes
+        if size >= len(_ZEROS) or frame is frames[-1]:
+            yield waiting[0].offset, [np.concatenate([each.bytes for each in waiting])]
+            waiting, size = [], 0
+
+
+def put_aside_behind(disk: Disk, folder: str, number: int) -> None:
+    """Move the segments behind one to the folder of what is kept, which is there.
+
+    The last one first, each for good before the next, so that there is never a gap.
+    """
+    kept = join(folder, KEPT)
+    for behind, first in reversed(list_segments(disk, folder)):
+        if behind > number:
+            name = segment_name(behind, first)
+            disk.rename(join(folder, name), free_name(disk, kept, name))
+            disk.sync_folder(kept)
+            disk.sync_folder(folder)
 
 
 def free_name(disk: Disk, folder: str, name: str) -> str:

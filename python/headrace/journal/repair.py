@@ -147,22 +147,23 @@ class Repair:
             return -1
         return -1 if tail.end is None else tail.end.sequence
 
-    def _plan_stretch(self, found: Scan, stretch: Stretch) -> None:
+    def _plan_stretch(self, found: Scan, stretch: Stretch, *, of_outputs: bool = False) -> None:
         first, end = found.segments[stretch.first], stretch.end
         covered = found.covering(stretch)
+        past = f"the past before input {first.name[1]:,} cannot be looked at any more"
+        if of_outputs:
+            past = f"outputs before {first.name[1]:,} are not kept any more; a replay has them"
         for segment in found.segments[: stretch.first]:
             self._set_aside(
                 segment.file,
                 f"the damage is in it or behind it; the snapshot before input {covered[-1]:,} has "
                 "the state: " if covered else "",
-                f"the past before input {first.name[1]:,} cannot be looked at any more"
-                if segment.name == found.segments[0].name
-                else "",
+                past if segment is found.segments[0] else "",
             )
         last = found.segments[stretch.last]
         behind = found.segments[stretch.last + 1 :]
         broken = [each for each in found.breaks if each.position == end]
-        lost = self._lost(found, stretch)
+        lost = "" if of_outputs else self._lost(found, stretch)
         for segment in reversed(behind):
             self._set_aside(segment.file, "it is behind the place where the journal ends now: ")
         if broken or behind:
@@ -212,33 +213,37 @@ class Repair:
         outputs = made.scan
         self._plan_headers(outputs)
         kept = outputs.stretches[0] if outputs.stretches else None
-        if kept is None or kept.begin:
-            self.hopeless.append(f"{OUTPUTS}/: no part of it begins at the first output")
-            return
-        have = kept.end.sequence
-        if outputs.breaks or kept.last + 1 < len(outputs.segments):
-            self._plan_stretch(outputs, kept)
+        have = kept.end.sequence if kept is not None else 0
         covering = found.covering(stretch)
         start = [each for each in found.snapshots if each.sequence in covering]
         late = [each for each in start if each.made > have]
         if late and stretch.begin and len(late) == len(start):
-            self.hopeless.append(
-                f"{OUTPUTS}/: outputs {have:,} to {late[0].made - 1:,} are lost, and the "
-                "inputs that they came from are not kept"
-            )
-            late = []
+            # From no snapshot that there is could they be made again.
+            self._plan_no_outputs(outputs, start[-1].made)
+            return
+        if kept is None:
+            self._plan_no_outputs(outputs, 0)
+        elif outputs.breaks or kept.last + 1 < len(outputs.segments):
+            self._plan_stretch(outputs, kept, of_outputs=True)
         for each in late:
             self._set_aside(
                 each.file,
                 f"outputs before it are lost, and are made again from an earlier state "
                 f"({have:,} are left): ",
             )
-        if any(each.position == stretch.end for each in found.breaks):
+        if kept is not None and any(each.position == stretch.end for each in found.breaks):
             end = stretch.end.sequence
             self._do(
                 f"{OUTPUTS}/: cut the outputs of input {end:,} and of those behind it",
                 partial(self._cut_outputs, end),
             )
+
+    def _plan_no_outputs(self, outputs: Scan, made: int) -> None:
+        """Go on without the outputs so far; those behind `made` are made again."""
+        for segment in reversed(outputs.segments):
+            last = segment is outputs.segments[0]
+            loses = f"outputs before {made:,} are not kept any more" if last and made else ""
+            self._set_aside(segment.file, "outputs that do not reach a snapshot: ", loses)
 
     def _plan_leftovers(self, found: Scan) -> None:
         for folder in (found.folder, join(found.folder, OUTPUTS)):

@@ -170,6 +170,7 @@ class _Walk:
         self.index = -1
         self.stretch: Stretch | None = None  # which what is read belongs to
         self.last_frame: Frame | None = None
+        self._last_end: Position | None = None
         self._stop_reason = ""  # why the frames of the last segment end, if not at zeros
         self._claims: list[tuple[int, int]] = []  # how many breaks there had been, synced up to
 
@@ -180,7 +181,7 @@ class _Walk:
             self._judge_end()
         self._judge()
         last = self.last_frame
-        if last is not None and last.behind == self.at:
+        if last is not None and self._last_end == self.at:
             self.found.sealed = any(isinstance(note, Sealed) for note in last.notes)
 
     def _segment(self, name: Name) -> None:
@@ -288,7 +289,9 @@ class _Walk:
         found.inputs += frame.count
         found.used = frame.behind.offset
         found.end = frame.header.end
-        self.last_frame = frame
+        if frame.count or frame.header.notes_bytes:  # an empty one fills a block
+            self.last_frame = frame
+        self._last_end = frame.behind
         self._claim(frame.header.synced_sequence)
         self._on_frame(frame)
         if frame.count:

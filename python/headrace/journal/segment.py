@@ -42,17 +42,17 @@ class Position:
 class Frame:
     """A frame whose checksums match; events and times are views of the mapped file."""
 
-    __slots__ = ("_segment", "header", "offset")
+    __slots__ = ("header", "offset", "segment")
 
     def __init__(self, segment: Segment, offset: int, header: FrameHeader) -> None:
-        self._segment = segment
+        self.segment = segment
         self.offset = offset
         self.header = header
 
     @property
-    def segment(self) -> Segment:
-        """The segment that it is in."""
-        return self._segment
+    def bytes(self) -> Bytes:
+        """All of it as it stands in the file."""
+        return self.segment.data[self.offset : self.offset + self.header.frame_bytes]
 
     @property
     def first_sequence(self) -> int:
@@ -68,7 +68,7 @@ class Frame:
     def times(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Their ingest times, nanoseconds since 1970."""
         return np.frombuffer(
-            self._segment.data, "<i8", self.header.count, self.offset + FRAME_HEADER_BYTES
+            self.segment.data, "<i8", self.header.count, self.offset + FRAME_HEADER_BYTES
         )
 
     @property
@@ -76,7 +76,7 @@ class Frame:
         """The events, read-only."""
         begin = self.offset + FRAME_HEADER_BYTES + 8 * self.header.count
         return np.frombuffer(
-            self._segment.data, self._segment.identity.event, self.header.count, begin
+            self.segment.data, self.segment.identity.event, self.header.count, begin
         )
 
     @property
@@ -85,24 +85,24 @@ class Frame:
         if not self.header.notes_bytes:
             return []
         begin = self.offset + FRAME_HEADER_BYTES
-        begin += self.header.count * (8 + self._segment.header.item_bytes)
-        return decode_notes(bytes(self._segment.data[begin : begin + self.header.notes_bytes]))
+        begin += self.header.count * (8 + self.segment.header.item_bytes)
+        return decode_notes(self.segment.data[begin : begin + self.header.notes_bytes].tobytes())
 
     @property
     def file(self) -> str:
         """The path of its segment."""
-        return self._segment.path
+        return self.segment.path
 
     @property
     def place(self) -> str:
         """Where it stands, to be shown."""
-        return f"{self._segment.path}, byte {self.offset:,}"
+        return f"{self.segment.path}, byte {self.offset:,}"
 
     @property
     def position(self) -> Position:
         """Where it begins."""
         header = self.header
-        number = self._segment.header.number
+        number = self.segment.header.number
         return Position(number, self.offset, header.first_sequence, header.previous)
 
     @property
@@ -110,7 +110,7 @@ class Frame:
         """Where the next frame begins."""
         header = self.header
         return Position(
-            self._segment.header.number, self.offset + header.frame_bytes, header.end, header.check
+            self.segment.header.number, self.offset + header.frame_bytes, header.end, header.check
         )
 
 

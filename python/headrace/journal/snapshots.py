@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from headrace.errors import StateError
-from headrace.journal.folder import join, list_snapshots, snapshot_name
+from headrace.journal.folder import UNFINISHED, join, list_snapshots, snapshot_name
 from headrace.journal.layout import BadHeader, checksum
 from headrace.journal.segment import Position
 from headrace.ports import Disk
@@ -84,7 +84,7 @@ def write_snapshot(disk: Disk, folder: str, journal_id: bytes, snapshot: Snapsho
         checksum(body, 0),
     )
     path = join(folder, snapshot_name(snapshot.sequence))
-    making = path + ".new"
+    making = path + UNFINISHED
     if disk.exists(making):
         disk.remove(making)
     file = disk.create(making, 0)

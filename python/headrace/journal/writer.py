@@ -1,7 +1,7 @@
 """Writing a journal: frames at the end, segment after segment.
 
-One thread writes. Nothing is ever written over: frames go where zeros are, and at level "fsync"
-each write begins on a block of its own, so that a write that is torn cannot damage what was safe
+One thread writes. Nothing is ever written over: frames go where zeros are, and what is written
+after a sync begins on a block of its own, so that a write that is torn cannot damage what was safe
 before. After a failed write or sync nothing more is written by this writer.
 """
 
@@ -17,7 +17,14 @@ from typing import Any
 import numpy as np
 
 from headrace.errors import JournalFailed, JournalFull
-from headrace.journal.folder import SPARE, join, list_segments, segment_name
+from headrace.journal.folder import (
+    SPARE,
+    UNFINISHED,
+    join,
+    list_segments,
+    remove_unfinished,
+    segment_name,
+)
 from headrace.journal.identity import Identity
 from headrace.journal.layout import (
     BLOCK_BYTES,
@@ -64,6 +71,7 @@ class Writer:
         self._segment_bytes = segment_bytes
         self._alignment = BLOCK_BYTES if level == "fsync" else FRAME_ALIGNMENT
         self._ready = level == "fsync"  # only syncs gain by files that are written out
+        self._nothing = np.empty(0, identity.event), np.empty(0, np.int64)
         self._journal_id = journal_id if journal_id is not None else os.urandom(16)
         self._seed = id_seed(self._journal_id)
         self._failed: JournalFailed | None = None
@@ -78,13 +86,15 @@ class Writer:
             self.position = at
             self.synced_sequence = 0  # what was found may be in the system's memory only
             with self._failing("opened"):
-                name = next(n for n in disk.names(folder) if n.startswith(f"{at.number:010d}-"))
-                self.path = join(folder, name)
+                remove_unfinished(disk, folder)
+                first = next(first for n, first in list_segments(disk, folder) if n == at.number)
+                self.path = join(folder, segment_name(at.number, first))
                 self._file = disk.open(self.path, writable=True)
                 self._size = self._file.size
-            self.sync()
             if at.offset % self._alignment:
                 self._roll()  # a block that holds what is safe is not written again
+            else:
+                self.sync()
         item_bytes = identity.event.itemsize
         room = self._segment_bytes // 2 - FRAME_HEADER_BYTES - BLOCK_BYTES
         self._count_max = max(1, room // (item_bytes + 8))
@@ -133,7 +143,13 @@ class Writer:
             self.sync()
 
     def _write(
-        self, events: Records, times: Times, notes: bytes, *, sync: bool = False
+        self,
+        events: Records,
+        times: Times,
+        notes: bytes,
+        alignment: int | None = None,
+        *,
+        sync: bool = False,
     ) -> None:
         used = FRAME_HEADER_BYTES + events.nbytes + times.nbytes + len(notes)
         self._check()
@@ -148,7 +164,7 @@ class Writer:
             synced_sequence=self.synced_sequence,
             previous=at.previous,
             seed=self._seed,
-            alignment=self._alignment,
+            alignment=alignment or self._alignment,
         )
         assert self._file is not None
         try:
@@ -162,6 +178,7 @@ class Writer:
     def sync(self) -> None:
         """Return when all that was appended is on the disk."""
         self._check()
+        self._fill_block()
         try:
             while self._behind:
                 self._behind[0].sync()
@@ -171,6 +188,13 @@ class Writer:
         except OSError as error:
             raise self._fail("synced", error) from error
         self.synced_sequence = self.position.sequence
+
+    def _fill_block(self) -> None:
+        """Let what comes behind a sync begin on a block of its own: with an empty frame."""
+        at = self.position
+        rest = -at.offset % BLOCK_BYTES
+        if self._file is not None and rest and at.offset + rest <= self._size:
+            self._write(*self._nothing, b"", rest)
 
     def _roll(self, used: int = 0) -> None:
         """Go on in a new segment, with room for a frame of `used` bytes."""
@@ -214,22 +238,23 @@ class Writer:
             file.close()
             self._disk.remove(spare)
         # Not under the name of the spare one, which another thread may be about to make.
-        making = self.path + ".new"
+        making = self.path + UNFINISHED
         if self._disk.exists(making):
             self._disk.remove(making)
         # Somebody waits for it, and fills it quickly, or the spare one would have been there.
         ready = self._ready and self.position.number < 0
         return self._disk.create(making, size, ready=ready), making
 
-    def prepare_spare(self, *, ready: bool) -> None:
+    def prepare_spare(self, *, ready: bool) -> bool:
         """Make the next segment's file ahead of time; from another thread than the writer's.
 
         `ready`: written out, so that syncs are quick; or only reserved, which is quick itself.
+        False: there is no room for it now.
         """
         spare = join(self._folder, SPARE)
         if self._failed is not None or self._disk.exists(spare):
-            return
-        making = spare + ".new"
+            return True
+        making = spare + UNFINISHED
         try:
             if self._disk.exists(making):
                 self._disk.remove(making)
@@ -238,14 +263,13 @@ class Writer:
             file.close()
             self._disk.rename(making, spare)
         except OSError:
-            return  # whoever needs it makes it, and says what is wrong
+            return False  # whoever needs it makes it, and says what is wrong
+        return True
 
     def seal(self, note: AnyNote) -> None:
         """Say that the journal is whole up to here, so that what is lost later shows."""
         self.sync()
-        self.append(
-            np.empty(0, self._identity.event), np.empty(0, np.int64), [note]
-        )
+        self.append(*self._nothing, [note])
         self.sync()
 
     def close(self) -> None:

@@ -138,6 +138,10 @@ class ReferenceConsumer:
         if count:
             self._ring.memory.run(barrier.release_batch(self._core, count))
 
+    def rewind(self) -> None:
+        """Take back all that was polled and not released: the next poll hands it out again."""
+        self._core.batch_end = self._core.available = self._core.next
+
     @property
     def drained(self) -> bool:
         """Whether the ring has ended, and all of it was handed out."""

@@ -49,13 +49,13 @@ def changes(before: Any, after: Any, path: str = "state") -> list[Change]:
 def _walk(before: Any, after: Any, path: str) -> Iterator[Change]:
     if before is after:
         return
-    if type(before) is not type(after):
+    if type(before) is not type(after) and not _are_versions(before, after):
         yield Change(path, before, after)
     elif dataclasses.is_dataclass(before) and not isinstance(before, type):
-        for field in dataclasses.fields(before):
-            yield from _walk(
-                getattr(before, field.name), getattr(after, field.name), f"{path}.{field.name}"
-            )
+        names = [field.name for each in (before, after) for field in dataclasses.fields(each)]
+        for name in dict.fromkeys(names):
+            one, other = getattr(before, name, ABSENT), getattr(after, name, ABSENT)
+            yield from _walk(one, other, f"{path}.{name}")
     elif isinstance(before, tuple) and hasattr(before, "_fields"):
         for name, one, other in zip(before._fields, before, after, strict=True):
             yield from _walk(one, other, f"{path}.{name}")
@@ -75,6 +75,15 @@ def _walk(before: Any, after: Any, path: str) -> Iterator[Change]:
         yield from _walk_arrays(before, after, path)
     elif difference(before, after) is not None:
         yield Change(path, before, after)
+
+
+def _are_versions(one: Any, other: Any) -> bool:
+    """Whether two values are of a class in two versions, as in two files of a machine."""
+    return (
+        dataclasses.is_dataclass(one)
+        and dataclasses.is_dataclass(other)
+        and type(one).__qualname__ == type(other).__qualname__
+    )
 
 
 def _walk_arrays(before: Any, after: Any, path: str) -> Iterator[Change]:

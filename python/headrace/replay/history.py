@@ -28,6 +28,7 @@ Records = np.ndarray[Any, Any]
 
 BOOKMARK_SECONDS = 0.008  # of stepping between two bookmarks
 LOOKED_AT_SECONDS = 0.1  # the same where each state is looked at
+BOOKMARK_SPACING = 10  # so many times what a bookmark costs, at the least
 BOOKMARKS_MAX = 256
 _CHUNK = 4096  # inputs between two looks at the clock
 
@@ -178,12 +179,15 @@ class History:
         """Step over inputs, setting bookmarks on the way."""
         fold = self._fold
         since = time.monotonic()
+        cost = 0.0  # of the last bookmark: it is a copy of the state
         for events, times in self._source.index.slices(fold.sequence, sequence):
             for begin in range(0, len(events), _CHUNK):
                 fold.run(events[begin : begin + _CHUNK], times[begin : begin + _CHUNK])
-                if time.monotonic() - since > BOOKMARK_SECONDS:
+                if time.monotonic() - since > max(BOOKMARK_SECONDS, BOOKMARK_SPACING * cost):
+                    begun = time.monotonic()
                     self._set_bookmark()
                     since = time.monotonic()
+                    cost = since - begun
 
     def _set_bookmark(self) -> None:
         if len(self._bookmarks) >= BOOKMARKS_MAX:

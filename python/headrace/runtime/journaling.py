@@ -12,7 +12,7 @@ from headrace.runtime.deadline import Deadline
 from headrace.runtime.keeper import Cut, Keeper, digest_of
 from headrace.runtime.line import Line
 from headrace.runtime.opening import Opening
-from headrace.runtime.output_journal import begins_at, read_outputs
+from headrace.runtime.output_journal import begins_behind, read_outputs
 from headrace.runtime.recorder import Recorder
 from headrace.runtime.stage import Records
 
@@ -76,12 +76,12 @@ class Journaling:
             return
         settings = self._opening.settings
         kept = self._opening.outputs is not None
-        begin = begins_at(settings.disk, settings.path) if kept else None
-        if not kept or (begin is not None and after < begin):
+        late = kept and begins_behind(settings.disk, settings.path, after)
+        if not kept or late:
             sequence, index = snapshot.last_output
             hint = "with Journal(outputs=True) they would be"
-            if begin is not None:
-                hint = f"the journal of outputs begins with the id ({begin[0]}, {begin[1]})"
+            if late:
+                hint = "the journal of outputs was begun later"
             raise HistoryGone(
                 f"outputs behind {after} were made before the snapshot that the engine was opened "
                 f"on, the last one with the id ({sequence}, {index}), and are not kept; {hint}"

@@ -130,15 +130,13 @@ class OutputJournal:
             self.writer.append(new, np.ascontiguousarray(new["input_time_ns"]))
 
 
-def begins_at(disk: Disk, folder: str) -> tuple[int, int] | None:
-    """The id of the first output that the journal has, if there were some before; else None."""
+def begins_behind(disk: Disk, folder: str, after: tuple[int, int]) -> bool:
+    """Whether outputs behind an id may have been made before the journal of them was begun."""
     reader = Reader(disk, join(folder, OUTPUTS))
     if not reader.first_sequence:
-        return None
-    first = next((frame for frame in reader.frames() if frame.count), None)
-    if first is None:
-        return None
-    return int(first.events[0]["input_sequence"]), int(first.events[0]["output_index"])
+        return False
+    first = next((frame.events[0] for frame in reader.frames() if frame.count), None)
+    return first is None or after < (int(first["input_sequence"]), int(first["output_index"]))
 
 
 def read_outputs(

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from headrace.errors import JournalFailed
+from headrace.errors import InternalError, JournalFailed
 from headrace.journal.notes import AnyNote, Sealed
 from headrace.journal.segment import Position
 from headrace.journal.writer import Writer
@@ -180,12 +180,17 @@ class Recorder:
 
     def _record(self) -> bool:
         consumer, writer = self._consumer, self.writer
+        consumer.rewind()  # who was interrupted has polled, and not released
         events = consumer.poll(self._batch_max)
         count = len(events)
         if count:
             end = consumer.batch_sequence + count
             if writer.sequence < end:
-                skip = count - (end - writer.sequence)  # was written, and then interrupted
+                skip = count - (end - writer.sequence)  # is written already
+                if skip < 0:
+                    raise InternalError(
+                        f"inputs {writer.sequence:,} to {end - count:,} never came to the journal"
+                    )
                 times = consumer.times if self._timed else events["input_time_ns"]
                 self._places.append(writer.position)
                 notes = self._due(end)
