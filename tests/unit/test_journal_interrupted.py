@@ -181,7 +181,7 @@ def test_a_segment_that_was_never_finished_is_not_written_to() -> None:
     """Left by a crash while the next segment was made, with another first input than it has now."""
     disk = SimulatedDisk()
     writer = new_writer(FOLDER, disk)
-    for first in range(0, 3000, 1000):
+    for first in range(0, 4000, 1000):
         writer.append(some_events(1000, first), np.arange(1000))
     number, first = Reader(disk, FOLDER).names[-1]
     writer.seal(Sealed(writer.sequence))
@@ -189,7 +189,7 @@ def test_a_segment_that_was_never_finished_is_not_written_to() -> None:
     assert number > 0
     disk.create(join(FOLDER, segment_name(number, first - 1) + ".new"), 1 << 16)
     with hr.Engine(sums, journal=journal(disk)) as engine:
-        engine.publish(some_events(5, 3000), durable=True)
+        engine.publish(some_events(5, 4000), durable=True)
         disk = disk.after_power_cut(lambda _: False)
     with hr.Engine(sums, journal=journal(disk)) as engine:
         assert engine.sequence == 3005
