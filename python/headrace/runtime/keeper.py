@@ -33,6 +33,7 @@ from headrace.state import state_digest
 
 DIGEST_SPACING = 100  # a digest may cost a hundredth of the time
 LOOK_SECONDS = 0.02
+SPARE_SECONDS = 1.0  # between two tries to make a spare segment
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Keeper:
         taken = list_snapshots(settings.disk, settings.path)
         self._last_sequence = taken[-1] if taken else 0
         self._last_time = time.monotonic()
+        self._spare_at = 0.0
         self._digested = sequence()
         self._digest_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="headrace-snapshots", daemon=True)
@@ -110,7 +112,7 @@ class Keeper:
             try:
                 if self._recorder.failed is not None:
                     return
-                self._recorder.writer.prepare_spare()
+                self._prepare_spare()
                 if self._snapshot_is_due():
                     self.snapshot(Deadline(1.0))
                 elif self._digest_is_due():
@@ -123,6 +125,14 @@ class Keeper:
                 self.told = error
                 self._last_sequence = self._sequence()
                 self._last_time = time.monotonic()
+            except BaseException as error:
+                self._on_failure(error)
+                return
+
+    def _prepare_spare(self) -> None:
+        # Trying fills a disk that is full to the last byte each time, and nobody else has it then.
+        if time.monotonic() >= self._spare_at and not self._recorder.writer.prepare_spare():
+            self._spare_at = time.monotonic() + SPARE_SECONDS
 
     def _snapshot_is_due(self) -> bool:
         new = self._sequence() - self._last_sequence

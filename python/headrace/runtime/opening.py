@@ -79,6 +79,10 @@ class Opening:
         return OutputJournal(self.settings, machine)
 
     def _recover(self) -> tuple[Recovery, Writer]:
+        with failing(self.settings.path):
+            return self._recover_or_fail()
+
+    def _recover_or_fail(self) -> tuple[Recovery, Writer]:
         settings = self.settings
         machine = self.fold.machine
         event = self.fold.machines[0].event
@@ -94,8 +98,9 @@ class Opening:
         for frame in tail.frames():
             self._step_over(frame)
         identity = Identity(event, name_of(machine), version_of(machine), version("headrace"))
-        with failing(settings.path):
-            tail.cut()
+        tail.cut()
+        if self._outputs is not None:
+            self._outputs.cut_behind(self.fold.made[-1])
         writer = Writer(
             settings.disk,
             settings.path,

@@ -14,7 +14,7 @@ from headrace.journal.failing import failing
 from headrace.journal.folder import OUTPUTS, holds_a_journal, join
 from headrace.journal.identity import Identity
 from headrace.journal.reader import Reader
-from headrace.journal.recovery import Tail
+from headrace.journal.recovery import Tail, cut_from
 from headrace.journal.segment import Frame
 from headrace.journal.settings import Journal
 from headrace.journal.writer import Writer
@@ -42,19 +42,21 @@ class OutputJournal:
 
     def open(self, made: int) -> None:
         """Find out what is there; `made`: how many outputs the snapshot knows of."""
-        disk = self._settings.disk
         with failing(self.folder):
-            disk.make_folder(self.folder)
+            self._settings.disk.make_folder(self.folder)
+            self._read(made)
+
+    def _read(self, made: int) -> None:
+        disk = self._settings.disk
         at = journal_id = None
         if holds_a_journal(disk, self.folder):
             tail = Tail(disk, self.folder)
             assert tail.reader is not None
             tail.reader.identity.check_fits(self.folder, self._dtype, self._name)
-            for frame in tail.frames():
-                if frame.header.end > made and frame.count:
-                    self._frames.append(frame)
-            with failing(self.folder):
-                tail.cut()
+            self._frames = [
+                frame for frame in tail.frames() if frame.header.end > made and frame.count
+            ]
+            tail.cut()
             at, journal_id = tail.end, tail.journal_id
         have = 0 if at is None else at.sequence
         if have < made:
@@ -74,6 +76,14 @@ class OutputJournal:
             at=at,
             journal_id=journal_id,
         )
+
+    def cut_behind(self, made: int) -> None:
+        """Recovery has made so many outputs; those behind them are of inputs that are lost."""
+        if self.writer.sequence > made:
+            self.writer.close()
+            with failing(self.folder):
+                cut_from(self._settings.disk, self.folder, made)
+                self._read(made)
 
     def made_again(self, records: Records, end: int) -> None:
         """Write outputs that are not there yet, and compare those that are.

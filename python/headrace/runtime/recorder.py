@@ -129,6 +129,7 @@ class Recorder:
         except BaseException as error:
             self.failed = error
             self._on_failure(error)
+            self._consumer.close()  # or who fills the ring would wait for it, and never end
         finally:
             self._progress.moved()
             self._ended.set()
