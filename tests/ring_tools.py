@@ -101,10 +101,14 @@ def make_checksum(name: str) -> None:
 PRELUDE = "import sys, os, time; sys.path.insert(0, {path!r}); from ring_tools import *\n"
 
 
+def program(code: str) -> str:
+    """The text of a program that runs `code` with the names of this module."""
+    return PRELUDE.format(path=os.path.dirname(__file__)) + textwrap.dedent(code)
+
+
 def start(code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
     """A Python process that runs `code` with the names of this module; its output is piped."""
-    text = PRELUDE.format(path=os.path.dirname(__file__)) + textwrap.dedent(code)
-    command = [sys.executable, "-X", "faulthandler", "-c", text, *map(str, arguments)]
+    command = [sys.executable, "-X", "faulthandler", "-c", program(code), *map(str, arguments)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, **options)
 

@@ -107,10 +107,10 @@ class Journaling:
 
     def _take_cut(self, deadline: Deadline) -> Cut | None:
         cut = self._line.take_cut(deadline)
-        if cut is not None and self._outputs is not None:
-            # Outputs before a snapshot are not made again: they must be safe before it is.
-            self._outputs.wait_synced(cut.stages[-1].made, deadline)
-        return cut
+        if cut is None or self._outputs is None:
+            return cut
+        # Outputs before a snapshot are not made again: they must be safe before it is.
+        return cut if self._outputs.wait_synced(cut.stages[-1].made, deadline) else None
 
     def _digest(self, cut: Cut) -> None:
         self.recorder.note_loosely(digest_of(cut))
@@ -123,17 +123,16 @@ class Journaling:
 
     def finish(self) -> None:
         """Seal the journal, and let others open it. Raises JournalFailed."""
-        try:
+        with contextlib.ExitStack() as rest:  # each of it, whatever becomes of the others
+            rest.callback(self._opening.release)
+            rest.callback(self.recorder.finish)
+            if self._outputs is not None:
+                rest.callback(self._outputs.finish)
             if self.recorder.failed is None:
                 cut = self._line.take_cut(Deadline(0))
                 if cut is not None:
                     with contextlib.suppress(MachineError):  # a state that has no digest
                         self._digest(cut)
-            for recorder in (self._outputs, self.recorder):
-                if recorder is not None:
-                    recorder.finish()
-        finally:
-            self._opening.release()
 
     @property
     def failed(self) -> BaseException | None:

@@ -34,6 +34,7 @@ from headrace.state import state_digest
 DIGEST_SPACING = 100  # a digest may cost a hundredth of the time
 LOOK_SECONDS = 0.02
 QUICK_SECONDS = 0.5  # in which half a segment is filled, where it is filled quickly
+SPARE_SECONDS = 1.0  # between two tries to make a spare segment
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class Keeper:
         taken = list_snapshots(settings.disk, settings.path)
         self._last_sequence = taken[-1] if taken else 0
         self._last_time = time.monotonic()
+        self._spare_at = 0.0
         self._digested = sequence()
         self._digest_at = time.monotonic()
         self._segment, self._segment_since = -1, 0.0
@@ -125,6 +127,9 @@ class Keeper:
                 self.told = error
                 self._last_sequence = self._sequence()
                 self._last_time = time.monotonic()
+            except BaseException as error:
+                self._on_failure(error)
+                return
 
     def _prepare_spare(self) -> None:
         """Have the next segment at hand when this one is half full.
@@ -134,8 +139,11 @@ class Keeper:
         writer, now = self._recorder.writer, time.monotonic()
         if writer.position.number != self._segment:
             self._segment, self._segment_since = writer.position.number, now
-        if writer.filled > 0.5:
-            writer.prepare_spare(ready=now - self._segment_since > QUICK_SECONDS)
+        # Trying fills a disk that is full to the last byte each time, and nobody else has it then.
+        if writer.filled > 0.5 and now >= self._spare_at:
+            ready = now - self._segment_since > QUICK_SECONDS
+            if not writer.prepare_spare(ready=ready):
+                self._spare_at = now + SPARE_SECONDS
 
     def _snapshot_is_due(self) -> bool:
         new = self._sequence() - self._last_sequence

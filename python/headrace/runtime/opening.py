@@ -79,6 +79,10 @@ class Opening:
         return OutputJournal(self.settings, machine)
 
     def _recover(self) -> tuple[Recovery, Writer]:
+        with failing(self.settings.path):
+            return self._recover_or_fail()
+
+    def _recover_or_fail(self) -> tuple[Recovery, Writer]:
         settings = self.settings
         machine = self.fold.machine
         event = self.fold.machines[0].event
@@ -97,8 +101,7 @@ class Opening:
         if self._outputs is not None:
             self._outputs.cut_to(self.fold.made[-1])
         identity = Identity(event, name_of(machine), version_of(machine), version("headrace"))
-        with failing(settings.path):
-            tail.cut()
+        tail.cut()
         writer = Writer(
             settings.disk,
             settings.path,

@@ -154,6 +154,9 @@ class Recorder:
         except BaseException as error:
             self._fail(error)
         finally:
+            if self.failed is not None:
+                with self._work:
+                    self._consumer.close()  # or who fills the ring would wait for it, for ever
             self._progress.moved()
             self._ended.set()
 

@@ -1,0 +1,57 @@
+"""The power is cut under a running engine: at each operation of its threads, whichever that is.
+
+The engine stops and says so. What is opened on the rest has stepped over all that was acknowledged,
+in order and once; answers calls that are made again as the first time; and resumes its outputs
+without gap or repeat.
+"""
+
+from __future__ import annotations
+
+import pytest
+from power_engine import Log, check_after, live
+
+from headrace.simulation import SimulatedDisk
+
+LEVELS = ("fsync", "os", "none")
+
+
+def operations(level: str) -> int:
+    """How many there are about in a life, as threads go."""
+    disk = SimulatedDisk()
+    assert live(disk, Log(level))
+    return len(disk.operations)
+
+
+def cut_at(level: str, at: int, limit: int, part: int | None = None) -> bool:
+    """A life, and what may be left of it; whether it was cut short."""
+    disk, log = SimulatedDisk(crash_at=at, crash_part=part), Log(level)
+    ended = live(disk, log)
+    check_after(disk.after_kill(), log, log.acknowledged)
+    for after in disk.power_cuts(limit, seed=at):
+        check_after(after, log, log.safe())
+    return not ended
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_nothing_is_lost_without_a_cut(level: str) -> None:
+    disk, log = SimulatedDisk(), Log(level)
+    assert live(disk, log)
+    for after in (disk.after_kill(), *disk.power_cuts(3)):
+        check_after(after, log, len(log.given))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_some_points(level: str) -> None:
+    count = operations(level)
+    points = range(3, count, count // 11)
+    cut = [cut_at(level, at, 2, 100 if at % 2 else None) for at in points]
+    assert sum(cut) > 8
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("level", LEVELS)
+def test_all_points(level: str) -> None:
+    for at in range(operations(level) + 4):
+        for part in (None, 1, 1000):
+            cut_at(level, at, 12, part)
