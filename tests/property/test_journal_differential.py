@@ -173,7 +173,7 @@ def limits(examples: int, steps: int) -> settings:
 
 
 class TestJournal(JournalAgainstReference.TestCase):  # type: ignore[name-defined, misc]
-    settings = limits(40, 8)
+    settings = limits(24, 8)
 
 
 @pytest.mark.torture
