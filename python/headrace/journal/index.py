@@ -63,6 +63,8 @@ class Index:
     def end(self) -> int:
         """Behind the last input that is there now."""
         self.reader.refresh()
+        if not self.reader.names:
+            return self.first
         return self._of(*self.reader.names[-1]).end.sequence
 
     def _of(self, number: int, first: int) -> _SegmentIndex:
@@ -89,6 +91,8 @@ class Index:
                 f"input {sequence:,} is not kept any more: the journal begins at {self.first:,}"
             )
         names = self.reader.names
+        if not names:
+            raise HistoryGone(f"there is no input {sequence:,}: there are none at all")
         at = bisect_right([first for _, first in names], sequence) - 1
         index = self._of(*names[at])
         place = bisect_right(index.firsts, sequence) - 1
