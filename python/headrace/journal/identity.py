@@ -36,7 +36,7 @@ class Identity:
                 said["version"],
                 said["headrace"],
             )
-        except (msgspec.DecodeError, KeyError) as error:
+        except (msgspec.DecodeError, KeyError, RecursionError, UnicodeDecodeError) as error:
             raise RingFormatError(f"its description cannot be read: {error}") from None
 
     def check_fits(self, folder: str, event: np.dtype[Any], machine: str) -> None:

@@ -72,6 +72,8 @@ class Index:
     def end_place(self) -> Position:
         """Behind the last frame that is there now."""
         self.reader.refresh()
+        if not self.reader.names:
+            return Position(0, 0, self.first, 0)
         return self._of(*self.reader.names[-1]).end
 
     def _of(self, number: int, first: int) -> _SegmentIndex:
@@ -98,6 +100,8 @@ class Index:
                 f"input {sequence:,} is not kept any more: the journal begins at {self.first:,}"
             )
         names = self.reader.names
+        if not names:
+            raise HistoryGone(f"there is no input {sequence:,}: there are none at all")
         at = bisect_right([first for _, first in names], sequence) - 1
         index = self._of(*names[at])
         place = bisect_right(index.firsts, sequence) - 1

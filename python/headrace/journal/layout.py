@@ -198,7 +198,7 @@ def encode_frame(
 
 def decode_frame_header(data: Buffer, offset: int, seed: int) -> FrameHeader | None:
     """The header at an offset, if there is a whole one; it says nothing about the body."""
-    if offset + FRAME_HEADER_BYTES > len(data):
+    if not 0 <= offset <= len(data) - FRAME_HEADER_BYTES:
         return None
     magic, notes_bytes, size, first, count, _, synced, previous, body, check = _FRAME.unpack_from(
         data, offset

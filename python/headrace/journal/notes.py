@@ -67,6 +67,13 @@ def decode_notes(data: bytes) -> list[AnyNote]:
     """The notes of known kinds. Raises ValueError for bytes that are no notes."""
     if not data:
         return []
+    try:
+        return _decoded(data)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(f"these bytes are no notes: {error}") from None
+
+
+def _decoded(data: bytes) -> list[AnyNote]:
     found = []
     for raw in _decoder.decode(data):
         try:

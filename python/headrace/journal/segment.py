@@ -81,12 +81,16 @@ class Frame:
 
     @property
     def notes(self) -> list[AnyNote]:
-        """What is said beside the events."""
+        """What is said beside the events. Raises JournalDamaged for what is none."""
         if not self.header.notes_bytes:
             return []
         begin = self.offset + FRAME_HEADER_BYTES
         begin += self.header.count * (8 + self.segment.header.item_bytes)
-        return decode_notes(self.segment.data[begin : begin + self.header.notes_bytes].tobytes())
+        data = self.segment.data[begin : begin + self.header.notes_bytes].tobytes()
+        try:
+            return decode_notes(data)
+        except ValueError as error:
+            raise self.segment.damage(str(error), self.offset, self.first_sequence) from None
 
     @property
     def file(self) -> str:

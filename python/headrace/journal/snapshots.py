@@ -128,7 +128,7 @@ def read_snapshot(disk: Disk, folder: str, sequence: int, journal_id: bytes | No
         raise BadHeader("the checksum of the state does not match")
     try:
         return msgspec.msgpack.decode(body, type=Snapshot)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise BadHeader(f"it cannot be read: {error}") from None
 
 
