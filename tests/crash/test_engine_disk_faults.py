@@ -123,7 +123,7 @@ def test_the_journal_of_outputs_fails() -> None:
 def test_a_full_disk() -> None:
     """Acknowledged inputs are safe, snapshots fail, and with more room all goes on."""
     disk, log = SimulatedDisk(), Log("fsync")
-    runner = Runner(disk, log, outputs=False)
+    runner = Runner(disk, log)
     runner.publish(100)
     runner.engine.snapshot(SECONDS)
     disk.capacity_bytes = sum(map(len, disk.contents().values())) + 200
@@ -134,7 +134,7 @@ def test_a_full_disk() -> None:
     publish_until(runner, JournalFull)
     for full in (disk.after_kill(), *disk.power_cuts(3)):
         try:
-            again = Runner(full, log.copied(), outputs=False)
+            again = Runner(full, log.copied())
         except JournalFull:
             pass
         else:
@@ -220,5 +220,6 @@ def test_outputs_of_inputs_that_are_lost(level: str) -> None:
         again.end()
         every = [each for part in read_outputs(after, "/journal") for each in plain(part)]
         assert every == expected(told.given, told.called)
-        assert any(name.endswith(".lost") for name in after.names("/journal/outputs/kept"))
+        copies = after.names("/journal/outputs/kept")
+        assert any(name.endswith(".torn") for name in copies), copies
     runner.end()

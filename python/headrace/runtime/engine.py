@@ -243,17 +243,23 @@ class Engine(Calling):
         return self._line.stages[0].done
 
     def snapshot(self, timeout: float | None = None) -> int:
-        """Write the state down now; the sequence of the input that it stands before.
+        """Write the state down, once all published so far is in it; the sequence it stands before.
 
         Opening the journal again starts from there. Blocks until it is on the disk; the machines
-        go on meanwhile. Raises UsageError without a journal, WaitTimeout, StateError,
+        go on meanwhile. Raises UsageError without a journal, WaitTimeout, StateError, OutputsUnread,
         SnapshotFailed, JournalFailed.
         """
         self._check_process()
         if self._journaling is None:
             raise UsageError("a snapshot needs a journal: Engine(machine, journal=...)")
         self._check_running()
-        return self._journaling.snapshot(Deadline(timeout))
+        deadline = Deadline(timeout)
+        end = self._line.producer.sequence
+        if not self._wait_through(end, deadline):
+            raise WaitTimeout(
+                f"input {end - 1:,} was not stepped over within {timeout:g} s; no snapshot was made"
+            )
+        return self._journaling.snapshot(deadline)
 
     @property
     def recovery(self) -> Recovery | None:
