@@ -243,10 +243,10 @@ class Engine(Calling):
         return self._line.stages[0].done
 
     def snapshot(self, timeout: float | None = None) -> int:
-        """Write the state down, once all published so far is in it; the sequence it stands before.
+        """Write the state down when all published so far is in it; the sequence it stands before.
 
         Opening the journal again starts from there. Blocks until it is on the disk; the machines
-        go on meanwhile. Raises UsageError without a journal, WaitTimeout, StateError, OutputsUnread,
+        go on meanwhile. Raises UsageError (no journal), WaitTimeout, OutputsUnread, StateError,
         SnapshotFailed, JournalFailed.
         """
         self._check_process()
