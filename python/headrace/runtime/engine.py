@@ -24,7 +24,7 @@ from headrace.ringbuffer import Ring, WaitStrategy
 from headrace.runtime.answers import Answers, check_client
 from headrace.runtime.calling import Calling
 from headrace.runtime.calls import Calls
-from headrace.runtime.deadline import Deadline
+from headrace.runtime.deadline import deadline_after
 from headrace.runtime.failures import DeadLetter, Failures
 from headrace.runtime.journaling import Journaling
 from headrace.runtime.line import Line
@@ -137,16 +137,13 @@ class Engine(Calling):
         until the journal has them as safely as its level says. Raises DtypeError, EngineStopped,
         OutputsUnread, JournalFailed, and the StepError that has halted the engine.
         """
-        deadline = Deadline(timeout)
+        deadline = deadline_after(timeout)
         if durable and self._journaling is None:
             raise UsageError("durable=True needs a journal: Engine(machine, journal=...)")
         array = self._as_events(events)
-        journaling = self._journaling
-        if journaling is not None and not durable:
-            journaling.published()  # a long publish waits for it
         first = self._publish(array, deadline)
-        if journaling is not None and not durable:
-            journaling.published()
+        if self._journaling is not None and not durable:
+            self._journaling.published()
         if durable and not self._wait_durable(first + len(array), deadline):
             late = WaitTimeout(
                 f"inputs {first:,} to {first + len(array) - 1:,} are published, and were not safe "
@@ -173,7 +170,7 @@ class Engine(Calling):
         after a crash, is not run again, but gets its first answer. Raises StepError, WaitTimeout
         (the event stays published), DtypeError, StaleCall, JournalFailed, EngineStopped.
         """
-        deadline = Deadline(timeout)
+        deadline = deadline_after(timeout)
         array = self._as_events(event)
         if len(array) != 1:
             raise UsageError(f"call takes one event, not {len(array)}; publish takes many")
@@ -193,14 +190,14 @@ class Engine(Calling):
         self._calls.close(sequence)
         if call.error is not None:
             raise call.error
-        return call.outputs(self._output_dtype)
+        return call.outputs(self._line.output_dtype)
 
     def drain(self, timeout: float | None = None) -> None:
         """Wait until all that was published so far has gone through every stage, and is safe.
 
         Raises WaitTimeout, OutputsUnread, EngineStopped, and the StepError that has halted it.
         """
-        deadline = Deadline(timeout)
+        deadline = deadline_after(timeout)
         self._check_process()
         end = self._line.producer.sequence
         if not (self._wait_through(end, deadline) and self._wait_durable(end, deadline)):
@@ -253,7 +250,7 @@ class Engine(Calling):
         if self._journaling is None:
             raise UsageError("a snapshot needs a journal: Engine(machine, journal=...)")
         self._check_running()
-        deadline = Deadline(timeout)
+        deadline = deadline_after(timeout)
         end = self._line.producer.sequence
         if not self._wait_through(end, deadline):
             raise WaitTimeout(
@@ -293,7 +290,7 @@ class Engine(Calling):
         WaitTimeout if a stage does not end in time (closing again goes on with it), and the
         StepError that has halted the engine.
         """
-        deadline = Deadline(timeout)
+        deadline = deadline_after(timeout)
         self._check_process()
         if not self._finished:
             with self._hold(deadline):

@@ -10,7 +10,7 @@ from headrace.errors import EngineStopped, ForkedHandle
 from headrace.events import as_events
 from headrace.ringbuffer import Ring
 from headrace.runtime.backlog import Backlog
-from headrace.runtime.deadline import Deadline, Hold
+from headrace.runtime.deadline import NEVER, Deadline, Hold
 from headrace.runtime.failures import Failures
 from headrace.runtime.journaling import Journaling
 from headrace.runtime.line import Line
@@ -71,8 +71,8 @@ class Waits:
     def _wait_durable(self, end: int, deadline: Deadline) -> bool:
         return self._journaling is None or self._journaling.wait_durable(end, deadline)
 
-    def _hold(self, deadline: Deadline) -> Hold:
-        return Hold(self._publishing, deadline)
+    def _hold(self, deadline: Deadline) -> Any:
+        return self._publishing if deadline is NEVER else Hold(self._publishing, deadline)
 
     def _read_outputs(
         self, backlog: Backlog, follow: bool, end: int, after: tuple[int, int] | None
