@@ -1,8 +1,8 @@
 """Writing a journal: frames at the end, segment after segment.
 
-One thread writes at a time. Nothing is ever written over: frames go where zeros are, and what is written
-after a sync begins on a block of its own, so that a write that is torn cannot damage what was safe
-before. After a failed write or sync nothing more is written by this writer.
+One thread writes at a time. Nothing is ever written over: frames go where zeros are, and what is
+written after a sync begins on a block of its own, so that a write that is torn cannot damage what
+was safe before. After a failed write or sync nothing more is written by this writer.
 """
 
 from __future__ import annotations
