@@ -30,6 +30,7 @@ from headrace.runtime.journaling import Journaling
 from headrace.runtime.line import Line
 from headrace.runtime.opening import Opening
 from headrace.runtime.outlet import who_is_waited_for
+from headrace.runtime.process import this_process
 from headrace.runtime.progress import LOOK_SECONDS, Progress
 from headrace.runtime.stage import Records
 
@@ -72,10 +73,10 @@ class Engine(Calling):
         for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", dead_letters_max)):
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
-        stages_of(machine)
+        self._event = stages_of(machine)[0].event
         self.machine = machine
         self._failures = Failures(dead_letters_max if on_error == "dead_letter" else 0)
-        self._pid = os.getpid()
+        self._process = this_process()
         self._calls = Calls()
         self._publishing = threading.RLock()
         self._progress = Progress()
