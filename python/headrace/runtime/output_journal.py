@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from headrace.errors import JournalDamaged, ReplayParted
 from headrace.events import record_dtype
 from headrace.journal.failing import failing
 from headrace.journal.folder import OUTPUTS, holds_a_journal, join
-from headrace.journal.identity import Identity
+from headrace.journal.identity import Identity, own_version
 from headrace.journal.reader import Reader
 from headrace.journal.recovery import Tail, shorten
 from headrace.journal.segment import Frame, Position
@@ -75,7 +74,7 @@ class OutputJournal:
         return Writer(
             self._settings.disk,
             self.folder,
-            Identity(self._dtype, self._name, "", version("headrace")),
+            Identity(self._dtype, self._name, "", own_version()),
             level="os",
             segment_bytes=self._settings.segment_bytes,
             at=at,
