@@ -180,3 +180,25 @@ class TestJournal(JournalAgainstReference.TestCase):  # type: ignore[name-define
 @pytest.mark.timeout(3000)
 class TestJournalForLong(JournalAgainstReference.TestCase):  # type: ignore[name-defined, misc]
     settings = limits(3000, 15)
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+@pytest.mark.parametrize("spoilt", [None, BAD])
+def test_a_halted_engine_answers_no_call_again(spoilt: int | None, reopened: bool) -> None:
+    """Neither one that was answered, nor one that failed, nor one before the client's last."""
+    pair = Pair(machines()["dict"])
+    with_settings = {
+        "level": "fsync", "segment_bytes": 1 << 16, "outputs": False, "clients_max": 10_000,
+    }  # fmt: skip
+    assert pair.open(with_settings, None, "halt")
+    pair.call(events_of([(1, 0, 0)], 1, None), "c", 1)
+    pair.call(events_of([(1, 0, 0)], 1, spoilt), "c", 2)
+    if reopened:
+        pair.close()
+        assert pair.open(with_settings, None, "halt")
+    pair.publish(events_of([(1, 0, 0)], 7, BAD), False)
+    pair.drain()
+    assert pair.halted
+    for number in (1, 2, 3):
+        pair.call(events_of([(1, 0, 0)], 1, None), "c", number)
+    pair.end()

@@ -168,8 +168,9 @@ class Engine(Calling):
         with it, and with a journal until it is as safe as the level says. An exception in a step is
         raised here, and the engine goes on with the state before the event. `client`, `number`:
         who calls, and the client's own count of calls, from 1: a call that is made again, also
-        after a crash, is not run again, but gets its first answer. Raises StepError, WaitTimeout
-        (the event stays published), DtypeError, StaleCall, JournalFailed, EngineStopped.
+        after a crash, is not run again, but gets its first answer. Raises StepError (also the one
+        that has halted the engine), WaitTimeout (the event stays published), DtypeError, StaleCall,
+        JournalFailed, EngineStopped.
         """
         deadline = deadline_after(timeout)
         array = self._as_events(event)
@@ -178,6 +179,7 @@ class Engine(Calling):
         if client is not None or number is not None:
             check_client(client, number)
         with self._hold(deadline):
+            self._check_running()  # one that has stopped answers nothing, known or not
             entry = self._answers.find(client, number) if client and number else None
             if entry is None:
                 sequence, call = self._publish_call(array, deadline, client, number)

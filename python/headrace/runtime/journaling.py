@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 
 from headrace.errors import HistoryGone, JournalError, MachineError
+from headrace.journal.identity import own_version
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.keeper import Cut, Keeper, digest_of
 from headrace.runtime.line import Line
@@ -42,7 +42,7 @@ class Journaling:
             self.recorder,
             self._take_cut,
             lambda: line.stages[0].done,
-            version("headrace"),
+            own_version(),
             on_failure,
         )
         line.wait_safe = self._wait_safe

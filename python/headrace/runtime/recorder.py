@@ -68,7 +68,8 @@ class Recorder:
         self._thread.start()
 
     def join(self, timeout: float | None) -> bool:
-        """Wait until all that was published is written; whether it is."""
+        """Once the ring has ended: wait until all is written; whether it is."""
+        self._wake.set()
         if not self._ended.wait(timeout):
             return False
         self._thread.join()
@@ -164,7 +165,8 @@ class Recorder:
     def _rest(self) -> None:
         self._wake.clear()
         self._idle = True  # before the last look: who publishes after it sees this
-        if self._ring.cursor == self.writer.sequence and not self._sync_wanted:
+        written = self._ring.cursor == self.writer.sequence
+        if written and not self._sync_wanted and not self._consumer.ended:
             self._wake.wait(LOOK_SECONDS)
         self._idle = False
 
