@@ -129,6 +129,18 @@ def test_readme_shows_what_it_promises() -> None:
         assert len([line for line in code.splitlines() if line.strip()]) <= most
 
 
+def test_what_survives_what_is_told_alike_everywhere() -> None:
+    tables = [
+        [line for line in section.splitlines() if line.startswith("|")]
+        for page in PAGES
+        for section in page.read_text().split("\n\n")
+        if section.startswith("| | `fsync` (default) | `os` | `none` |")
+    ]
+    assert len(tables) == 2  # in README.md and docs/journal.md
+    assert tables[0] == tables[1]
+    assert len(tables[0]) == 9
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     gone = [

@@ -22,6 +22,16 @@ def test_what_is_synced_survives() -> None:
     assert outcomes(disk) == {NEW + OLD}
 
 
+def test_a_write_that_is_synced_makes_no_other_safe() -> None:
+    disk = disk_with(1536)
+    file = disk.open("a", writable=True)
+    file.write(0, [NEW])
+    file.write(1024, [NEW], sync=True)
+    assert outcomes(disk, tears=False) == {OLD + OLD + NEW, NEW + OLD + NEW}
+    file.sync()
+    assert disk.pending == []
+
+
 def test_sectors_survive_each_by_itself() -> None:
     disk = disk_with()
     disk.open("a", writable=True).write(0, [NEW, NEW])

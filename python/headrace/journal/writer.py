@@ -82,6 +82,7 @@ class Writer:
         self._file: File | None = None
         self._behind: list[File] = []  # full, and not synced yet
         self._syncing = threading.Lock()  # held by who takes one of them away
+        self._safe: Position | None = None  # all frames before it are on the disk
         self.path = ""
         if at is None:
             self.position = Position(-1, 0, first_sequence, 0)
@@ -140,9 +141,11 @@ class Writer:
             notes = [note for note in notes if note.sequence >= behind]
             self._write(events[done:end], times[done:end], encode_notes(own))
             done = end
-        at_once = sync and self.synced_sequence == self.sequence and not self._behind
+        # Only what is written then is safe: not if there is a frame before it that is not.
+        at_once = sync and self._safe == self.position and not self._behind
         self._write(events[done:], times[done:], encode_notes(notes), sync=at_once)
         if at_once:
+            self._safe = self.position
             self.synced_sequence = self.sequence
         elif sync:
             self.sync()
@@ -191,6 +194,7 @@ class Writer:
                 self._file.sync()
         except OSError as error:
             raise self._fail("synced", error) from error
+        self._safe = self.position
         self.synced_sequence = self.position.sequence
 
     def sync_full(self) -> None:
@@ -246,6 +250,8 @@ class Writer:
         self._file = file
         self._size = size
         self.position = Position(header.number, len(data), at.sequence, check)
+        if self._safe == at and not self._behind:
+            self._safe = self.position
 
     def _empty_file(self, size: int) -> tuple[File, str]:
         """A file of zeros, and its name for now: the spare one, if there is one that fits."""

@@ -133,10 +133,11 @@ class DiskBase:
         if failure is not None:
             raise failure
 
-    def _sync(self, number: int, path: str) -> None:
+    def _sync(self, number: int, path: str, part: tuple[int, int] | None = None) -> None:
+        """Sync a file, or only the bytes [begin, end) of it."""
         _, fault = self._begin("sync", clean(path))
         if fault is None:
-            self._store.flush(number)
+            self._store.flush(number, part)
         elif fault.error:
             self._store.fail_flush(number)
             raise self._failure(fault, path)
@@ -180,8 +181,8 @@ class SimulatedFile:
                 raise error(errno.EINVAL, self._path)
             if data:
                 self._disk._write(self._number, self._path, offset, data)
-        if sync:
-            self.sync()
+            if sync:  # these bytes, and no others
+                self._disk._sync(self._number, self._path, (offset, offset + len(data)))
 
     def sync(self) -> None:
         with self._disk._mutex:

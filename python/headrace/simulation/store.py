@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -114,8 +115,13 @@ class Store:
         """A sector as it is seen."""
         return self._part(self.contents[number].seen, index)
 
-    def flush(self, number: int) -> None:
-        """Make a file's bytes and length safe, but for those that a failed flush made clean."""
+    def flush(self, number: int, part: tuple[int, int] | None = None) -> None:
+        """Make a file's bytes and length safe, but for those that a failed flush made clean.
+
+        `part`: only the sectors that hold its bytes [begin, end), and the length.
+        """
+        begin, end = (0, sys.maxsize) if part is None else part
+        sectors = range(begin // self.sector_bytes, -(-end // self.sector_bytes))
         safe = self.contents[number].safe
         written = set()
         for effect in self.pending:
@@ -123,7 +129,7 @@ class Store:
                 continue
             if isinstance(effect, SizeEffect):
                 safe = _resized(safe, effect.size)
-            elif not effect.clean:
+            elif not effect.clean and effect.index in sectors:
                 self._write_sector(safe, effect.index, effect.image)
                 written.add(effect.index)
         self.contents[number].safe = safe
