@@ -109,7 +109,8 @@ class Recorder:
                 raise self.failed
             if deadline.over():
                 return False
-            if self._work.acquire(timeout=min(deadline.left(), LOOK_SECONDS)):
+            free = self._work.acquire(False)
+            if free or self._work.acquire(timeout=min(deadline.left(), LOOK_SECONDS)):
                 try:
                     if not self.is_durable(end) and self.failed is None:
                         self._record_or_fail()
@@ -194,13 +195,15 @@ class Recorder:
                     raise InternalError(
                         f"inputs {writer.sequence:,} to {end - count:,} never came to the journal"
                     )
-                times = consumer.times if self._timed else events["input_time_ns"]
+                times = consumer.times if self._timed else events["input_time_ns"].copy()
+                if skip:
+                    events, times = events[skip:], times[skip:]
                 self._places.append(writer.position)
-                notes = self._due(end)
-                times = np.ascontiguousarray(times[skip:])
-                writer.append(events[skip:], times, notes, sync=self._level == "fsync")
+                notes = self._due(end) if self._notes or self._loose else []
+                writer.append(events, times, notes, sync=self._level == "fsync")
                 del times
-                self._drop(notes)
+                if notes:
+                    self._drop(notes)
             del events
             if self._level == "fsync" and writer.synced_sequence < end:
                 writer.sync()  # it was written, and then interrupted
