@@ -16,6 +16,7 @@ from pathlib import Path
 from mutants.planting import ROOT, Planted, plant
 
 SOURCES = ("src", "python", "setup.py", "pyproject.toml")
+NOT_COPIED = shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info")
 BUILD_SECONDS_MAX = 600
 TEST_SECONDS_MAX = 60
 LEAVE_SECONDS = 2  # after a failure: threads that the bug left stuck may hold the process
@@ -34,10 +35,9 @@ class Result:
 
 def copy_sources(tree: Path) -> None:
     """What is needed to build, and nothing that was built."""
-    ignore = shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info")
     for name in SOURCES:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, tree / name, ignore=ignore)
+            shutil.copytree(ROOT / name, tree / name, ignore=NOT_COPIED)
         else:
             shutil.copy2(ROOT / name, tree / name)
 
@@ -65,6 +65,16 @@ def build_with(bug: Planted, base: Path, tree: Path) -> None:
     shutil.copytree(base, tree, symlinks=True)
     plant(bug, tree)
     build(tree)
+
+
+def assemble_with(bug: Planted, tree: Path) -> None:
+    """A tree as if built, with one bug in its plain Python files; the compiled ones are our own."""
+    folder = tree / "build" / "lib.plain"
+    shutil.copytree(ROOT / "python", folder, ignore=NOT_COPIED)
+    for compiled in ("ringbuffer", "engine"):
+        (folder / "headrace" / compiled).symlink_to(ROOT / "src" / compiled)
+    (tree / "python").symlink_to(folder)
+    plant(bug, tree)
 
 
 def library(tree: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Planted bugs of the compiled sources: what a table entry is, and how the sources are changed.
+"""Planted bugs of the library: what a table entry is, and how the sources are changed.
 
 A table reads like a diff. Its texts must stand in the sources exactly once: a table that has gone
 stale is an error, and not a bug that nothing catches.
@@ -16,6 +16,7 @@ import tidy_rules
 ROOT = Path(__file__).resolve().parents[2]
 RING = "src/ringbuffer/"
 ENGINE = "src/engine/"
+PYTHON = "python/headrace/"
 
 
 @dataclass(frozen=True)

@@ -223,7 +223,8 @@ class Writer:
     def _roll(self, used: int = 0) -> None:
         """Go on in a new segment, with room for a frame of `used` bytes."""
         if self._file is not None:
-            self._behind.append(self._file)
+            # Nothing is called in between, so no interrupt can come: it would be there twice.
+            self._behind += [self._file]
             self._file = None
             if len(self._behind) > self._unsynced_max:
                 self.sync()
@@ -247,11 +248,10 @@ class Writer:
             file.sync()
             self._disk.rename(making, self.path)
             self._disk.sync_folder(self._folder)
-        self._file = file
-        self._size = size
-        self.position = Position(header.number, len(data), at.sequence, check)
+        position = Position(header.number, len(data), at.sequence, check)
+        self._file, self._size, self.position = file, size, position  # all, or none
         if self._safe == at and not self._behind:
-            self._safe = self.position
+            self._safe = position
 
     def _empty_file(self, size: int) -> tuple[File, str]:
         """A file of zeros, and its name for now: the spare one, if there is one that fits."""

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from headrace.errors import InternalError, JournalFailed
+from headrace.errors import InternalError, JournalFailed, UsageError
 from headrace.journal.notes import AnyNote, Sealed
 from headrace.journal.segment import Position
 from headrace.journal.writer import Writer
@@ -57,7 +57,8 @@ class Recorder:
         self._loose: deque[AnyNote] = deque()  # of none
         self._places: deque[Position] = deque([writer.position], maxlen=_PLACES_MAX)
         self._progress = Progress()
-        self._work = threading.Lock()  # held by who writes
+        self._work = threading.RLock()  # held by who writes; not twice, but its owner is known
+        self._recording = False
         self._wake = threading.Event()
         self._idle = False
         self._sync_wanted = False
@@ -110,13 +111,24 @@ class Recorder:
                 raise self.failed
             if deadline.over():
                 return False
-            free = self._work.acquire(False)
-            if free or self._work.acquire(timeout=min(deadline.left(), LOOK_SECONDS)):
-                try:
+            work = self._work
+            try:
+                free = work.acquire(False)
+                if free or work.acquire(timeout=min(deadline.left(), LOOK_SECONDS)):
+                    if self._recording:
+                        raise UsageError(
+                            "a signal's handler has interrupted this thread while it wrote the "
+                            "journal, and cannot wait for that"
+                        )
                     if not self.is_durable(end) and self.failed is None:
                         self._record_or_fail()
-                finally:
-                    self._work.release()
+            finally:
+                # Also where an interrupt came when it had just been taken. No function of our own
+                # stands in between: another one could come when that begins.
+                try:  # noqa: SIM105
+                    work.release()
+                except RuntimeError:  # it was not taken
+                    pass
         return True
 
     def wait_synced(self, end: int, deadline: Deadline) -> bool:
@@ -172,11 +184,14 @@ class Recorder:
 
     def _record_or_fail(self) -> bool:
         """Write what there is; whether there was anything. The lock on writing is held."""
+        self._recording = True
         try:
             return self._record()
         except Exception as error:
             self._fail(error)
             raise
+        finally:
+            self._recording = False
 
     def _fail(self, error: BaseException) -> None:
         if self.failed is None:
