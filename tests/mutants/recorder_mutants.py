@@ -27,7 +27,7 @@ RECORDER_MUTANTS = [
     Planted(
         "acknowledged before it is written", "a power cut takes what was promised", RECORDER,
         "                self._places.append(writer.position)\n",
-        "                self._places.append(writer.position)\n                self.durable = end\n",
+        "                self.durable = end\n",
         POWER + "some_points"),
     Planted(
         "acknowledged when it is written", "a power cut takes what was promised", RECORDER,
@@ -179,7 +179,8 @@ RECORDER_MUTANTS = [
     # -- the journal of outputs ------------------------------------------------------------------
     Planted(
         "outputs made again twice", "each is written once more", OUTPUTS,
-        "        new = records[max(0, self.writer.sequence - first) :]\n", "        new = records\n",
+        "        new = records[max(0, self.writer.sequence - first) :]\n",
+        "        new = records\n",
         ENGINE + "a_journal_of_outputs"),
     Planted(
         "outputs made again unseen", "other outputs than were read stand in their place", OUTPUTS,
