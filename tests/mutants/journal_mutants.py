@@ -5,7 +5,9 @@ from __future__ import annotations
 from mutants.planting import PYTHON, Planted
 
 FILES = "unit/test_journal_files.py::test_"
+WRITING = "unit/test_journal_writing.py::test_"
 GOLDEN = "unit/test_journal_golden.py::test_"
+CHECK = "unit/test_journal_check.py::test_"
 STATES = "unit/test_journal_states.py::test_"
 ENGINE = "unit/test_engine_journal.py::test_"
 INTERRUPTED = "unit/test_journal_interrupted.py::test_"
@@ -14,6 +16,7 @@ KILLS = "crash/test_journal_kills.py::test_"
 AFTER_KILLS = "crash/test_journal_after_kills.py::test_"
 FAULTS = "crash/test_engine_disk_faults.py::test_"
 DAMAGE = "crash/test_engine_damage.py::test_"
+LOCAL_DISK = "unit/test_local_disk.py::test_"
 CONTRACT = "property/test_disk_contract.py::test_"
 
 LAYOUT, WRITER, SNAPSHOTS, NOTES, FOLDER, ENCODING = (
@@ -38,7 +41,7 @@ JOURNAL_MUTANTS = [
         "    if magic != FRAME_MAGIC or checksum(data[offset : offset + _FRAME_CHECKED], seed)"
         " != check:\n",
         "    if magic != FRAME_MAGIC:\n",
-        FILES + "every_flipped_byte_is_found_or_harmless"),
+        CHECK + "damage_in_the_middle_and_what_is_behind_it"),
     Planted(
         "segment's header unchecked", "a header that is damaged is believed", LAYOUT,
         "        checksum(text, checksum(data[:_SEGMENT_CHECKED], 0)) != check\n",
@@ -51,29 +54,28 @@ JOURNAL_MUTANTS = [
         FILES + "a_damaged_segment_header"),
     Planted(
         "times are not in the checksum", "a time that is damaged is believed", LAYOUT,
-        "checksum(times, previous)", "previous",
+        "    for part in body:\n", "    for part in body[1:]:\n",
         GOLDEN + "it_is_still_written_so"),
     Planted(
         "damaged notes of a known kind", "what cannot be read is passed over like a new kind",
         NOTES,
         "                raise\n", "                continue\n",
-        GOLDEN + "the_library_reads_it"),
+        FILES + "notes_of_unknown_kinds_are_passed_over"),
     # -- writing ---------------------------------------------------------------------------------
     Planted(
         "notes one frame late", "the note of a frame's last input stands behind that frame", WRITER,
         "            behind = self.sequence + self._count_max\n",
         "            behind = self.sequence + self._count_max - 1\n",
-        AFTER_KILLS + "notes_of_a_batch_that_no_segment_holds"),
+        WRITING + "every_note_of_a_batch_stands_with_its_input"),
     Planted(
         "synced at once, whatever was before", "only these bytes are on the disk, not all before",
         WRITER,
-        "sync and self.synced_sequence == self.sequence and not", "sync and not",
-        FILES + "going_on_with_a_journal"),
+        "        at_once = sync and self._safe == self.position and", "        at_once = sync and",
+        WRITING + "a_write_with_sync_is_of_all_before_it"),
     Planted(
-        "synced at once, in another segment", "the one before it may not be on the disk", WRITER,
-        "self.synced_sequence == self.sequence and not self._behind",
-        "self.synced_sequence == self.sequence",
-        FILES + "going_on_with_a_journal"),
+        "synced at once in name only", "what is acknowledged is in memory only", WRITER,
+        "parts, sync=sync)", "parts)",
+        WRITING + "a_write_with_sync_is_of_all_before_it"),
     Planted(
         "frame says that it is synced", "what a tear is told from damage by is untrue", WRITER,
         "            synced_sequence=self.synced_sequence,\n            previous=at.previous,\n"
@@ -98,8 +100,8 @@ JOURNAL_MUTANTS = [
         CUTS + "every_operation"),
     Planted(
         "full segments never synced", "what is acknowledged is in memory only", WRITER,
-        "                self._behind[0].sync()\n", "",
-        AFTER_KILLS + "segments_that_nobody_has_synced"),
+        "            self._behind[0].sync()\n", "",
+        WRITING + "a_sync_is_of_all_segments"),
     Planted(
         "tried again after a failure", "the second sync says that all is well, and it is not",
         WRITER,
@@ -119,7 +121,7 @@ JOURNAL_MUTANTS = [
     Planted(
         "sync does not end the block", "what is written next may damage what was safe", WRITER,
         "        self._fill_block()\n", "",
-        CUTS + "every_operation"),
+        WRITING + "what_comes_behind_a_sync_begins_on_a_block"),
     Planted(
         "goes on in a safe block", "what is written next may damage what was safe", WRITER,
         "            if at.offset % self._alignment:\n", "            if False:\n",
@@ -128,11 +130,11 @@ JOURNAL_MUTANTS = [
         "seal before the sync", "it does not say that what is before it was safe", WRITER,
         "        self.sync()\n        self.append(*self._nothing, [note])\n",
         "        self.append(*self._nothing, [note])\n",
-        FILES + "a_sealed_journal_loses_nothing_silently"),
+        WRITING + "a_seal_says_that_all_before_it_is_safe"),
     Planted(
         "frame grows over the end", "a segment is longer than it was made", WRITER,
         "+ aligned(used, self._alignment) > self._size:", "+ used > self._size + BLOCK_BYTES:",
-        FILES + "segments_follow_each_other"),
+        WRITING + "segments_are_as_long_as_they_say"),
     # -- segments --------------------------------------------------------------------------------
     Planted(
         "segment named before it is synced", "a name without a header", WRITER,
@@ -155,7 +157,7 @@ JOURNAL_MUTANTS = [
     Planted(
         "spare segment of any size", "the segment has another length than it says", WRITER,
         "            if file.size == size and not", "            if not",
-        FILES + "going_on_with_a_journal"),
+        WRITING + "a_spare_segment_of_another_length_is_not_used"),
     Planted(
         "spare one not waited for", "a failure to make the segment ahead of time is one", WRITER,
         "            return False  # whoever", "            raise  # whoever",
@@ -167,14 +169,14 @@ JOURNAL_MUTANTS = [
     Planted(
         "one segment too many dropped", "the first input behind a snapshot goes as well", WRITER,
         "        if behind > sequence:\n", "        if first > sequence:\n",
-        ENGINE + "old_segments_go_when_a_snapshot_stands_for_them"),
+        WRITING + "segments_that_are_wanted_stay"),
     Planted(
         "segments dropped, not for good", "one of them is back, and the ones behind it are not",
         WRITER,
         "        disk.remove(join(folder, segment_name(number, first)))\n"
         "        disk.sync_folder(folder)\n",
         "        disk.remove(join(folder, segment_name(number, first)))\n",
-        CUTS + "every_operation"),
+        WRITING + "segments_are_dropped_for_good_one_after_the_other"),
     # -- snapshots -------------------------------------------------------------------------------
     Planted(
         "snapshot named before it is synced", "a name without a state", SNAPSHOTS,
@@ -185,25 +187,19 @@ JOURNAL_MUTANTS = [
         SNAPSHOTS,
         "    disk.rename(making, path)\n    disk.sync_folder(folder)\n",
         "    disk.rename(making, path)\n",
-        CUTS + "every_operation"),
+        WRITING + "a_snapshot_is_there_for_good"),
     Planted(
         "snapshot's state unchecked", "a state that never was", SNAPSHOTS,
         "    if checksum(body, 0) != check:\n", "    if False:\n",
         ENGINE + "a_damaged_snapshot_is_passed_over"),
     Planted(
-        "snapshot's header unchecked", "a state that never was", SNAPSHOTS,
-        "        if _CHECKSUM.unpack_from(head, _HEADER.size) != (checksum(head[: _HEADER.size], 0)"
-        ",):\n",
-        "        if False:\n",
-        DAMAGE + "flipped_bytes_of_a_snapshot"),
-    Planted(
         "snapshot of another journal", "a state of other inputs", SNAPSHOTS,
         "        if journal_id is not None and of != journal_id:\n", "        if False:\n",
-        DAMAGE + "snapshots_newer_than_the_journal"),
+        WRITING + "a_snapshot_that_is_of_another_journal"),
     Planted(
         "snapshot under another name", "inputs are stepped over twice, or left out", SNAPSHOTS,
         "        if at != sequence:\n", "        if False:\n",
-        DAMAGE + "flipped_bytes_of_a_snapshot"),
+        WRITING + "a_snapshot_under_another_name"),
     Planted(
         "oldest snapshot", "all that is behind it is stepped over again", SNAPSHOTS,
         "    for sequence in reversed(list_snapshots(disk, folder)):\n",
@@ -234,24 +230,32 @@ JOURNAL_MUTANTS = [
     Planted(
         "rest of a short write lost", "a frame is written in part, and acknowledged", LOCAL,
         "            self._write_rest(offset + done,", "            (offset + done,",
-        KILLS + "a_disk_that_is_really_full"),
+        LOCAL_DISK + "short_writes_are_gone_on_with"),
+    Planted(
+        "rest of a short write not synced", "what is acknowledged is in memory only", LOCAL,
+        "(not _DSYNC or done < size)", "not _DSYNC",
+        LOCAL_DISK + "short_writes_are_gone_on_with"),
+    Planted(
+        "folder that was there not synced", "whoever made it has died, and it is gone", LOCAL,
+        "                self.sync_folder(str(folder.parent))\n", "                pass\n",
+        LOCAL_DISK + "new_folders_are_safe"),
     Planted(
         "file synced in name only", "what is acknowledged is in memory only", LOCAL,
         "        _sync_data(self._fd)\n", "        pass\n",
-        CONTRACT + "what_is_synced"),
+        LOCAL_DISK + "a_sync_is_one"),
     Planted(
         "write that does not sync", "what is acknowledged is in memory only", LOCAL,
         "_DSYNC if sync else 0", "0",
-        CONTRACT + "what_is_synced"),
+        LOCAL_DISK + "a_write_with_sync_is_synced"),
     Planted(
         "folder synced in name only", "the file is gone, with what was acknowledged", LOCAL,
         "            os.fsync(fd)\n", "            pass\n",
-        CONTRACT + "what_is_synced"),
+        LOCAL_DISK + "a_sync_of_a_folder_is_one"),
     Planted(
         "new folder not synced", "the journal is gone, with what was acknowledged", LOCAL,
         "                raise\n        self.sync_folder(str(folder.parent))\n",
         "                raise\n",
-        CONTRACT + "what_is_synced"),
+        LOCAL_DISK + "new_folders_are_safe"),
     Planted(
         "file made over another", "what stood there is gone", LOCAL,
         "os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC", "os.O_RDWR | os.O_CREAT",

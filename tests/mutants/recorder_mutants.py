@@ -5,12 +5,14 @@ from __future__ import annotations
 from mutants.planting import PYTHON, Planted
 
 ENGINE = "unit/test_engine_journal.py::test_"
+SAFETY = "unit/test_engine_safety.py::test_"
+RECORDED = "unit/test_recorder.py::test_"
+KEPT = "unit/test_answers.py::test_"
 INTERRUPTED = "unit/test_journal_interrupted.py::test_"
 REPLAY = "unit/test_replay.py::test_"
+OUTPUT_CUTS = "crash/test_output_journal_power_cuts.py::test_"
 POWER = "crash/test_engine_power_cuts.py::test_"
 FAULTS = "crash/test_engine_disk_faults.py::test_"
-KILLS = "crash/test_journal_kills.py::test_"
-DIFFERENTIAL = "property/test_journal_differential.py::TestJournal"
 
 RECORDER, KEEPER, JOURNALING, OPENING, OUTPUTS, ANSWERS, CALLING = (
     f"{PYTHON}runtime/{name}.py"
@@ -23,39 +25,40 @@ RECORDER_MUTANTS = [
     Planted(
         "acknowledged one too early", "the last input is not written yet", RECORDER,
         "self.durable >= end", "self.durable >= end - 1",
-        INTERRUPTED + "a_segment_that_was_never_finished_is_not_written_to"),
+        RECORDED + "durable_is_on_the_disk"),
     Planted(
         "acknowledged before it is written", "a power cut takes what was promised", RECORDER,
         "                self._places.append(writer.position)\n",
         "                self.durable = end\n",
-        POWER + "some_points"),
-    Planted(
-        "acknowledged when it is written", "a power cut takes what was promised", RECORDER,
-        'sync=self._level == "fsync")', "sync=False)",
-        POWER + "some_points"),
+        RECORDED + "an_interrupt_at_each_moment"),
     Planted(
         "interrupted before the sync", "what is written, and not synced, is acknowledged", RECORDER,
         '            if self._level == "fsync" and writer.synced_sequence < end:\n',
         "            if False:\n",
-        KILLS + "interrupted_while_waiting_for_the_disk"),
+        RECORDED + "an_interrupt_at_each_moment"),
     Planted(
         "not rewound after an interrupt", "the next poll is refused, or passes over inputs",
         RECORDER,
         "        consumer.rewind()", "        pass",
-        KILLS + "interrupted_while_waiting_for_the_disk"),
+        RECORDED + "an_interrupt_at_each_moment"),
     Planted(
         "written twice after an interrupt", "inputs are stepped over twice", RECORDER,
         "                skip = count - (end - writer.sequence)", "                skip = 0",
-        KILLS + "interrupted_while_waiting_for_the_disk"),
+        RECORDED + "an_interrupt_at_each_moment"),
     Planted(
         "notes dropped before they are written", "an interrupt loses them", RECORDER,
-        "                notes = self._due(end)\n",
-        "                notes = self._due(end)\n                self._drop(notes)\n",
-        KILLS + "interrupted_while_waiting_for_the_disk"),
+        "                writer.append(events, times, notes,",
+        "                self._drop(notes)\n                writer.append(events, times, notes,",
+        RECORDED + "an_interrupt_at_each_moment"),
+    Planted(
+        "lock kept by who was interrupted", "nothing is ever written again", RECORDER,
+        "            try:\n                free = work.acquire(False)\n",
+        "            free = work.acquire(False)\n            try:\n",
+        RECORDED + "an_interrupt_at_each_moment"),
     Planted(
         "note in front of its input", "an input that is lost leaves a note for another", RECORDER,
         "if note.sequence < end]", "if note.sequence <= end]",
-        INTERRUPTED + "nothing_is_said_of_inputs_before_they_are_there"),
+        RECORDED + "a_note_stands_with_its_input_and_not_before"),
     Planted(
         "note behind its input", "a failed call halts the engine each time it is opened", RECORDER,
         "if note.sequence < end]", "if note.sequence < end - 1]",
@@ -68,11 +71,11 @@ RECORDER_MUTANTS = [
     Planted(
         "note of what was not published", "another input is passed over when it fails", RECORDER,
         "            self._notes.pop()\n", "            pass\n",
-        ENGINE + "failed_calls_are_passed_over_again"),
+        RECORDED + "a_note_of_what_was_not_published"),
     Planted(
         "last notes not written", "no replay is held to the last state", RECORDER,
-        "                if notes:\n", "                if False:\n",
-        REPLAY + "digests_at_every_input"),
+        "notes = self._due(1 << 62)", "notes = []",
+        SAFETY + "the_last_state_is_digested"),
     Planted(
         "not sealed", "what is lost after an orderly end passes for a torn tail", RECORDER,
         "                self.writer.seal(Sealed(self.writer.sequence))\n",
@@ -82,7 +85,7 @@ RECORDER_MUTANTS = [
         "waits for all but the last", "a snapshot knows of an input that may be lost", RECORDER,
         "        while self.writer.synced_sequence < end:\n",
         "        while self.writer.synced_sequence < end - 1:\n",
-        POWER + "some_points"),
+        SAFETY + "a_snapshot_waits_for_the_last_input_before_it"),
     Planted(
         "failure is kept to itself", "the engine goes on, and nothing is written", RECORDER,
         "            self._on_failure(error)\n", "",
@@ -96,7 +99,7 @@ RECORDER_MUTANTS = [
         "answers before their inputs", "a call is answered that never was", CALLING,
         "self._wait_durable(end, deadline) and self._wait_through(end, deadline)",
         "self._wait_through(end, deadline)",
-        POWER + "some_points"),
+        SAFETY + "an_answer_that_says_nothing_waits_for_its_input_as_well"),
     Planted(
         "snapshot before its outputs", "outputs are lost that are not made again", JOURNALING,
         "        if cut is None or self._outputs is None:\n",
@@ -109,7 +112,7 @@ RECORDER_MUTANTS = [
     Planted(
         "no digest at the end", "no replay is held to the last state", JOURNALING,
         "                        self._digest(cut)\n", "                        pass\n",
-        REPLAY + "the_same_again"),
+        SAFETY + "the_last_state_is_digested"),
     # -- snapshots -------------------------------------------------------------------------------
     Planted(
         "snapshot before its inputs", "a snapshot knows of inputs that are lost", KEEPER,
@@ -124,7 +127,7 @@ RECORDER_MUTANTS = [
         "segments dropped unasked", "the past is gone", KEEPER,
         '        if settings.keep == "snapshots" and oldest is not None:\n',
         "        if oldest is not None:\n",
-        REPLAY + "up_to_somewhere"),
+        SAFETY + "all_inputs_are_kept_where_nothing_else_is_said"),
     Planted(
         "all snapshots kept", "the disk fills up", KEEPER,
         "        if settings.snapshots_kept is None:\n", "        if True:\n",
@@ -147,13 +150,13 @@ RECORDER_MUTANTS = [
         "call behind a snapshot", "a failed one halts the engine each time it is opened", OPENING,
         "            if note.sequence >= self.fold.sequence:\n",
         "            if note.sequence > self.fold.sequence:\n",
-        ENGINE + "failed_calls_are_passed_over_again"),
+        SAFETY + "a_failed_call_right_behind_a_snapshot_is_passed_over"),
     Planted(
         "frame stepped over from its beginning", "inputs before a snapshot are stepped over twice",
         OPENING,
         "        begin = max(0, self.fold.sequence - frame.first_sequence)\n",
         "        begin = 0\n",
-        DIFFERENTIAL),
+        SAFETY + "a_snapshot_in_the_middle_of_a_frame"),
     Planted(
         "failed calls not answered", "a failed call that is made again is run again", OPENING,
         "            self._answers.fail(error.origin, error)\n", "",
@@ -165,7 +168,7 @@ RECORDER_MUTANTS = [
     Planted(
         "journal opened uncut", "the torn tail stays where it is written on", OPENING,
         "        tail.cut()\n", "",
-        POWER + "some_points"),
+        SAFETY + "a_torn_tail_is_told_and_kept"),
     Planted(
         "events of another machine", "bytes are stepped over as what they are not", OPENING,
         "            tail.reader.identity.check_fits(settings.path, event, name_of(machine))\n",
@@ -185,15 +188,15 @@ RECORDER_MUTANTS = [
     Planted(
         "outputs made again unseen", "other outputs than were read stand in their place", OUTPUTS,
         "            if was.tobytes() != now.tobytes():\n", "            if False:\n",
-        DIFFERENTIAL),
+        INTERRUPTED + "outputs_that_come_out_otherwise_are_told"),
     Planted(
         "outputs in front of the cut", "they go with those of lost inputs", OUTPUTS,
         "        left = max(0, made - first.first_sequence)\n", "        left = 0\n",
-        INTERRUPTED + "outputs_of_lost_inputs_are_cut_off"),
+        OUTPUT_CUTS + "outputs_of_lost_inputs_are_cut_off"),
     Planted(
         "missing outputs passed over", "a gap in the journal of outputs", OUTPUTS,
         "            if have < made:\n", "            if False:\n",
-        DIFFERENTIAL),
+        INTERRUPTED + "outputs_that_are_missing_are_told"),
     Planted(
         "output read twice", "the one that was read last comes again", OUTPUTS,
         '(records["output_index"] > index))', '(records["output_index"] >= index))',
@@ -219,7 +222,7 @@ RECORDER_MUTANTS = [
     Planted(
         "call taken back, and the one before", "that one is run again", ANSWERS,
         "            if before is not None:\n", "            if False:\n",
-        ENGINE + "a_call_is_answered_once"),
+        KEPT + "a_call_that_was_not_published_leaves_what_was_before"),
     Planted(
         "newest client forgotten", "its call is run again", ANSWERS,
         "next(iter(self._entries))", "next(reversed(self._entries))",
@@ -228,11 +231,11 @@ RECORDER_MUTANTS = [
         "client stays as old as its first call", "one that calls all the time is forgotten",
         ANSWERS,
         "before = self._entries.pop(client, None)", "before = self._entries.get(client)",
-        ENGINE + "clients_that_called_longest_ago_are_forgotten"),
+        KEPT + "who_calls_is_remembered_before_who_does_not"),
     Planted(
         "snapshot of a call that is to come", "it is answered with nothing, and never run", ANSWERS,
         "                if each.sequence < end\n", "                if each.sequence <= end\n",
-        ENGINE + "a_call_is_answered_once"),
+        KEPT + "a_snapshot_has_the_answers_before_it"),
     Planted(
         "failure is no answer", "a failed call that is made again is answered", ANSWERS,
         "            entry.error = str(error)\n", "            pass\n",
@@ -240,5 +243,5 @@ RECORDER_MUTANTS = [
     Planted(
         "settled one too early", "an answer without its outputs", ANSWERS,
         "if each < end]:\n", "if each <= end]:\n",
-        ENGINE + "a_call_is_answered_once"),
+        KEPT + "an_answer_is_whole_when_its_input_is_stepped_over"),
 ]  # fmt: skip

@@ -5,11 +5,13 @@ from __future__ import annotations
 from mutants.planting import PYTHON, Planted
 
 FILES = "unit/test_journal_files.py::test_"
+READING = "unit/test_journal_reading.py::test_"
 ENGINE = "unit/test_engine_journal.py::test_"
 INTERRUPTED = "unit/test_journal_interrupted.py::test_"
 CHECK = "unit/test_journal_check.py::test_"
 REPAIR = "unit/test_journal_repair.py::test_"
 REPLAY = "unit/test_replay.py::test_"
+OUTPUT_CUTS = "crash/test_output_journal_power_cuts.py::test_"
 CUTS = "crash/test_journal_power_cuts.py::test_"
 AFTER_KILLS = "crash/test_journal_after_kills.py::test_"
 DAMAGE = "crash/test_engine_damage.py::test_"
@@ -35,22 +37,17 @@ RECOVERY_MUTANTS = [
         "frame before it unchecked", "a frame that was left over is taken for one of these",
         SEGMENT,
         "        if header.previous != position.previous:\n", "        if False:\n",
-        DAMAGE + "a_write_that_is_lost"),
+        READING + "a_frame_that_was_written_behind_another_one"),
     Planted(
         "sequence may leave a gap", "inputs are missing, and nothing tells it", SEGMENT,
         "        if header.first_sequence != position.sequence:\n",
         "        if header.first_sequence < position.sequence:\n",
-        FUZZ + "changed_files"),
-    Planted(
-        "frame longer than the file", "what is behind the end is read", SEGMENT,
-        "            position.offset + header.frame_bytes > len(self.data)\n",
-        "            False\n",
-        FUZZ + "a_claim_of_gigabytes_takes_none"),
+        READING + "a_frame_whose_inputs_do_not_come_next"),
     Planted(
         "name of a segment unchecked", "segments in the wrong order are read in that", SEGMENT,
         "        if (header.number, header.first_sequence) != (number, first_sequence):\n",
         "        if False:\n",
-        DAMAGE + "segments_that_have_changed_places"),
+        READING + "a_segment_under_another_name"),
     # -- the end ---------------------------------------------------------------------------------
     Planted(
         "tear taken for damage", "an engine does not open after a crash", READER,
@@ -64,7 +61,7 @@ RECOVERY_MUTANTS = [
         "last safe input may be missing", "what was safe is cut off", READER,
         "        if synced > position.sequence:\n",
         "        if synced > position.sequence + 1:\n",
-        FILES + "a_torn_tail_is_told_from_damage"),
+        READING + "one_input_that_was_safe_is_not_cut_off"),
     Planted(
         "only this segment is asked", "what was safe is cut off", READER,
         "        for name in self._names[index:]:\n",
@@ -74,7 +71,7 @@ RECOVERY_MUTANTS = [
         "headers of segments not asked", "what was safe is cut off", READER,
         "                found.insert(0, (0, here.header.synced_sequence))\n",
         "                pass\n",
-        DAMAGE + "a_hole_in_each_segment"),
+        READING + "the_header_of_the_next_segment_is_asked_as_well"),
     Planted(
         "short file is the end", "inputs are missing, and nothing tells it", READER,
         "        if len(segment.data) < segment.header.segment_bytes:\n", "        if False:\n",
@@ -84,7 +81,7 @@ RECOVERY_MUTANTS = [
         "                if (first, behind.header.previous) == (position.sequence, position"
         ".previous):\n",
         "                if first == position.sequence:\n",
-        FILES + "a_damaged_segment_header"),
+        READING + "a_frame_of_notes_in_front_of_the_next_segment_is_missed"),
     Planted(
         "next segment whatever is missing", "inputs are missing, and nothing tells it", READER,
         "                if (first, behind.header.previous) == (position.sequence, position"
@@ -98,30 +95,30 @@ RECOVERY_MUTANTS = [
         FILES + "a_segment_of_another_journal"),
     Planted(
         "no second look", "what is being written while it is looked at is damage", READER,
-        "            if self._has_come(segment, position):\n                continue\n", "",
-        REPLAY + "follows_an_engine_that_goes_on"),
+        "        if bytes_behind and self._has_come(segment, position):\n", "        if False:\n",
+        READING + "what_is_being_written_is_no_tear"),
     Planted(
         "last frame without a look", "what is being written while it is looked at is read", INDEX,
         "            if isinstance(header_behind, str) and isinstance("
         "self.segment.frame_at(self.end), str):\n",
         "            if False:\n",
-        REPLAY + "follows_an_engine_that_goes_on"),
+        READING + "a_frame_that_is_there_in_part_is_not_there_yet"),
     # -- recovery --------------------------------------------------------------------------------
     Planted(
         "beginning may be missing", "the state of the first inputs is left out", RECOVERY,
         "        if sequence < reader.first_sequence and not self._begins_anywhere:\n",
         "        if False:\n",
-        CHECK + "the_beginning_is_missing"),
+        DAMAGE + "a_missing_segment"),
     Planted(
         "snapshot's place believed", "reading goes on where nothing is, or too late", RECOVERY,
         "                if name[0] == place.number and name[1] <= place.sequence <= sequence:\n",
         "                if name[0] == place.number:\n",
-        FUZZ + "a_snapshot_that_points_elsewhere"),
+        READING + "all_inputs_behind_a_snapshot_are_read"),
     Planted(
         "snapshot's place not looked at", "reading goes on where no frame is", RECOVERY,
         "                    if good or place == segment.start:\n",
         "                    if True:\n",
-        FUZZ + "a_snapshot_that_points_elsewhere"),
+        READING + "all_inputs_behind_a_snapshot_are_read"),
     Planted(
         "snapshot newer than the journal", "what comes takes the place of what was safe", RECOVERY,
         "        if end is not None and end.sequence < start:\n", "        if False:\n",
@@ -152,13 +149,11 @@ RECOVERY_MUTANTS = [
         AFTER_KILLS + "names_that_nobody_has_synced"),
     Planted(
         "tail not cut", "what is left of it is taken for what is written there", RECOVERY,
-        "            cut_file(self._disk, self._folder, tear.file, tear.position.offset, places)\n",
-        "",
+        "            cut_file(self._disk, self._folder, tear.file, tear.position.offset)\n", "",
         FILES + "a_tear_is_cut_off_and_kept"),
     Planted(
         "tail cut but for its last byte", "what is left of it is in the way", RECOVERY,
-        "        used = int(data.nonzero()[0][-1]) + 1 if data.any() else 0\n",
-        "        used = int(data.nonzero()[0][-1]) if data.any() else 0\n",
+        "[0][-1]) + 1 if data.any()", "[0][-1]) if data.any()",
         FILES + "a_tear_is_cut_off_and_kept"),
     Planted(
         "segments behind a tear stay", "the journal goes on in one that does not follow", RECOVERY,
@@ -170,31 +165,35 @@ RECOVERY_MUTANTS = [
         "    for behind, first in list_segments(disk, folder):\n",
         AFTER_KILLS + "several_segments_are_cut_off_one_after_the_other"),
     Planted(
-        "what was cut is written again", "it is there once more", RECOVERY,
-        "            self._doubtful = deque(left)\n", "",
-        INTERRUPTED + "outputs_of_lost_inputs_are_cut_off"),
-    Planted(
-        "whole frames cut from the front", "a gap, if that is interrupted", RECOVERY,
-        "        for frame in reversed(intact):\n", "        for frame in intact:\n",
-        INTERRUPTED + "cutting_them_off_may_be_interrupted"),
-    Planted(
         "tail cut before its copy is safe", "what was cut off is nowhere", RECOVERY,
         "        copy.sync()\n", "",
         REPAIR + "a_power_cut_during_a_repair"),
     Planted(
         "name of the copy not synced", "what was cut off is nowhere", RECOVERY,
-        "        keep_bytes(disk, name, data[:used].tobytes())\n        disk.sync_folder(kept)\n",
-        "        keep_bytes(disk, name, data[:used].tobytes())\n",
+        "    keep_bytes(disk, name, data[:used].tobytes())\n    disk.sync_folder(kept)\n",
+        "    keep_bytes(disk, name, data[:used].tobytes())\n",
         REPAIR + "a_power_cut_during_a_repair"),
     Planted(
         "tail cut without a copy", "what was cut off is nowhere", RECOVERY,
-        "        keep_bytes(disk, name, data[:used].tobytes())\n", "",
+        "    keep_bytes(disk, name, data[:used].tobytes())\n", "",
         FILES + "a_tear_is_cut_off_and_kept"),
     Planted(
-        "zeros not synced", "some of the tail is back, behind what is written there", RECOVERY,
-        "[_ZEROS[: min(len(_ZEROS), used - begin)]])\n        file.sync()\n",
-        "[_ZEROS[: min(len(_ZEROS), used - begin)]])\n",
-        CUTS + "a_second_cut_in_the_recovery"),
+        "outputs in front of a cut go", "they would not be made again", RECOVERY,
+        "    if count:\n", "    if False:\n",
+        OUTPUT_CUTS + "outputs_of_lost_inputs_are_cut_off"),
+    Planted(
+        "outputs cut without a copy", "what was cut off is nowhere", RECOVERY,
+        "    _keep_behind(disk, folder, segment.path, at.offset, segment.data)\n", "",
+        OUTPUT_CUTS + "outputs_of_lost_inputs_are_cut_off"),
+    Planted(
+        "segment made anew, named before it is synced", "outputs in front of the cut are gone",
+        RECOVERY,
+        "        file.write(0, parts)\n        file.sync()\n", "        file.write(0, parts)\n",
+        OUTPUT_CUTS + "power_cuts_while_they_are_cut_off"),
+    Planted(
+        "segments behind a cut stay", "outputs of lost inputs are there", RECOVERY,
+        "    put_aside_behind(disk, folder, at.number)\n", "",
+        INTERRUPTED + "cutting_them_off_may_be_interrupted"),
     Planted(
         "copy in an older one's place", "what was cut off earlier is nowhere", RECOVERY,
         "        if not disk.exists(path):\n            break\n", "        break\n",
@@ -223,11 +222,12 @@ RECOVERY_MUTANTS = [
     Planted(
         "snapshot behind the end", "an engine is to go on from it, and cannot", SCAN,
         "stretch.begin <= each.sequence <= stretch.end.sequence", "stretch.begin <= each.sequence",
-        REPAIR + "a_snapshot_newer_than_the_journal"),
+        REPAIR + "a_snapshot_that_nothing_leads_up_to"),
     Planted(
         "no second look at a frame", "what is being written while it is looked at is damage", SCAN,
-        "if isinstance(frame, Frame) or not frame else segment.frame_at(at)", "",
-        CHECK + "a_whole_journal"),
+        "            if garbage and isinstance(segment.frame_at(self.at), Frame):\n",
+        "            if False:\n",
+        READING + "what_is_being_written_is_no_damage_to_a_check"),
     Planted(
         "any header is the one", "a segment is given a header that it never had", MENDING,
         "                exact = first.previous == check\n", "                exact = True\n",
@@ -239,7 +239,7 @@ RECOVERY_MUTANTS = [
     Planted(
         "missing outputs are not told", "an engine does not open, and nobody knows why", CHECKING,
         "    if good and good[-1].made > have and not outputs.damages:\n", "    if False:\n",
-        CHECK + "damaged_outputs"),
+        CHECK + "outputs_that_a_snapshot_knows_of_are_missing"),
     # -- repair ----------------------------------------------------------------------------------
     Planted(
         "repair deletes", "what it moves aside is nowhere", REPAIRING,
@@ -254,10 +254,6 @@ RECOVERY_MUTANTS = [
         "new header not synced", "a segment that was mended is damaged again", REPAIRING,
         "            file.write(0, [data])\n            file.sync()\n",
         "            file.write(0, [data])\n",
-        REPAIR + "a_power_cut_during_a_repair"),
-    Planted(
-        "repair moves the first one first", "a gap, if that is interrupted", REPAIRING,
-        "        for segment in reversed(behind):\n", "        for segment in behind:\n",
         REPAIR + "a_power_cut_during_a_repair"),
     Planted(
         "outputs of the first input stay", "an output of an input that is lost", REPAIRING,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from mutants.planting import PYTHON, Planted
 
+SAFETY = "unit/test_engine_safety.py::test_"
+ENGINE = "unit/test_engine_journal.py::test_"
+PAST = "unit/test_history.py::test_"
 REPLAY_TESTS = "unit/test_replay.py::test_"
 
 FOLD, REPLAY, HISTORY, BRANCH, CHANGES, PARTING, SOURCE, STRETCH = (
@@ -20,18 +23,9 @@ REPLAY_MUTANTS = [
         "        if fold.made[-1] != digest.outputs:\n",
         REPLAY_TESTS + "a_changed_state_is_found"),
     Planted(
-        "count of outputs not compared", "a replay that goes another way is verified", REPLAY,
-        "        if (fold.made[-1], fold.digest) != (digest.outputs, digest.state):\n",
-        "        if fold.digest != digest.state:\n",
-        REPLAY_TESTS + "a_changed_state_is_found"),
-    Planted(
         "outputs not compared", "a replay that goes another way is verified", REPLAY,
         "fold.rolling.intdigest() == digest.rolling", "True",
-        REPLAY_TESTS + "a_changed_state_is_found"),
-    Planted(
-        "end not compared", "what the last inputs led to is not verified", REPLAY,
-        "if self.start < mark <= self.end] if verify", "if self.start < mark < self.end] if verify",
-        REPLAY_TESTS + "digests_at_every_input"),
+        PAST + "an_output_that_changed_is_found"),
     Planted(
         "digest of outputs never begun anew", "replays are held to other outputs", REPLAY,
         "            fold.begin_rolling()\n", "",
@@ -40,7 +34,7 @@ REPLAY_MUTANTS = [
         "begins at the newest snapshot", "more of the past is left out than is gone", REPLAY,
         "        for sequence in self.source.snapshot_sequences():\n",
         "        for sequence in reversed(self.source.snapshot_sequences()):\n",
-        REPLAY_TESTS + "up_to_somewhere"),
+        SAFETY + "inputs_behind_the_oldest_snapshot_are_kept"),
     Planted(
         "damage is the end", "a replay of a part passes for one of all", SOURCE,
         "        for _ in self.reader.frames(self.index.end_place):\n            pass\n", "",
@@ -48,11 +42,11 @@ REPLAY_MUTANTS = [
     Planted(
         "failed steps halt a replay", "what the engine has passed over cannot be replayed", SOURCE,
         "        return True\n", "        return False\n",
-        REPLAY_TESTS + "the_same_again"),
+        SAFETY + "a_failed_call_right_behind_a_snapshot_is_passed_over"),
     Planted(
-        "times left out of a restart", "outputs have other numbers behind a snapshot", FOLD,
+        "outputs counted anew", "behind a snapshot they have other numbers", FOLD,
         "            self.made[index] = stage.made\n", "",
-        REPLAY_TESTS + "any_place"),
+        ENGINE + "a_journal_of_outputs"),
     # -- histories -------------------------------------------------------------------------------
     Planted(
         "back by one too many", "the place asked for is passed over", HISTORY,
@@ -67,7 +61,7 @@ REPLAY_MUTANTS = [
     Planted(
         "halving off by one", "the place before the first is found", HISTORY,
         "                end = middle\n", "                end = middle - 1\n",
-        REPLAY_TESTS + "first"),
+        PAST + "first_finds_each_place"),
     Planted(
         "nearest place before the nearest", "inputs are stepped over that need not be", HISTORY,
         "bisect_right(known, sequence) - 1", "bisect_right(known, sequence - 1) - 1",
@@ -75,7 +69,7 @@ REPLAY_MUTANTS = [
     Planted(
         "first change left out", "why() does not tell where it began", HISTORY,
         "            if sequence > begin:\n", "            if sequence > begin + 1:\n",
-        REPLAY_TESTS + "why"),
+        PAST + "why_tells_the_first_change"),
     Planted(
         "change of the input before", "why() names the wrong input", HISTORY,
         "found += [(sequence - 1, change)", "found += [(sequence, change)",
@@ -83,22 +77,22 @@ REPLAY_MUTANTS = [
     Planted(
         "value that goes on changing", "why() compares a state with itself", HISTORY,
         "            before = self._fold.copied(value)\n", "            before = value\n",
-        REPLAY_TESTS + "why"),
+        PAST + "why_of_what_is_changed_in_place"),
     Planted(
         "damaged snapshot is gone to", "no place behind it can be reached", HISTORY,
         "            self._snapshots.remove(sequence)  # damaged",
         "            self._fold.start_anew()  # damaged",
-        REPLAY_TESTS + "any_place"),
+        PAST + "a_damaged_snapshot_is_passed_over"),
     Planted(
         "bookmark changes with the state", "one has been there, and it is another place now", FOLD,
         "            stepper.restore(copy_state(state), sequence)\n",
         "            stepper.restore(state, sequence)\n",
-        REPLAY_TESTS + "any_place"),
+        PAST + "a_bookmark_can_be_come_back_to_again_and_again"),
     Planted(
         "bookmark's digest goes on", "what is right is told to be another", FOLD,
         "list(self._sequences), list(self.made), self.rolling.copy()",
         "list(self._sequences), list(self.made), self.rolling",
-        REPLAY_TESTS + "a_changed_state_is_found"),
+        PAST + "only_what_differs_is_told"),
     # -- what might have been --------------------------------------------------------------------
     Planted(
         "edit one input late", "another input is changed than was asked", BRANCH,
@@ -111,11 +105,11 @@ REPLAY_MUTANTS = [
     Planted(
         "one output stands for many", "outputs that are gone are not told", BRANCH,
         "            left[record] -= 1\n", "            pass\n",
-        REPLAY_TESTS + "branches"),
+        PAST + "outputs_that_come_more_than_once"),
     Planted(
         "events put in behind", "an insertion comes after its place", BRANCH,
         "[as_events(dtype, edit), event]", "[event, as_events(dtype, edit)]",
-        REPLAY_TESTS + "branches"),
+        PAST + "events_are_put_in_before"),
     Planted(
         "what is gone is no change", "a list that has become shorter is the same", CHANGES,
         "range(max(len(before), len(after)))", "range(min(len(before), len(after)))",
@@ -142,7 +136,7 @@ REPLAY_MUTANTS = [
     Planted(
         "later output is named", "the first one that differs is passed over", PARTING,
         "                at += len(part)\n", "                at = 0\n",
-        REPLAY_TESTS + "a_changed_machine_is_found"),
+        PAST + "the_first_output_that_differs_is_named"),
     Planted(
         "state given is changed", "a test of an incident spoils what it begins with", STRETCH,
         "[copy_state(each) for each in states]", "list(states)",

@@ -11,7 +11,7 @@ import pytest
 from journal_tools import new_writer, read_all, some_events, sums
 
 import headrace as hr
-from headrace.errors import HistoryGone
+from headrace.errors import HistoryGone, JournalDamaged, ReplayParted
 from headrace.events import record_dtype
 from headrace.journal.folder import join, segment_name
 from headrace.journal.notes import Called, Digest, Sealed
@@ -98,6 +98,38 @@ def cut_inputs(disk: SimulatedDisk, count: int) -> None:
     file.write(offset, [bytes(file.size - offset)])
     file.sync()
     file.close()
+
+
+def test_outputs_that_come_out_otherwise_are_told() -> None:
+    """By the first one, when they are made again; the journal of them stays as it is."""
+    disk = SimulatedDisk()
+    run(journal(disk, outputs=True), 10, snapshot=True)
+    run(journal(disk, outputs=True), 10)
+    before = disk.contents()
+
+    def other(state: dict[int, int], key: int, amount: int) -> Any:
+        return sums.step(state, key, amount + (amount == 17))
+
+    changed = hr.machine(event=sums.event, output=sums.output, initial=dict, name="sums")(other)
+    with pytest.raises(ReplayParted, match=r"output 16, of input 16, was .* and is") as caught:
+        hr.Engine(changed, journal=journal(disk, outputs=True))
+    assert (caught.value.first, caught.value.last) == (16, 16)
+    after = disk.contents()
+    assert {path for path in after if after[path] != before[path]} <= {f"{FOLDER}/lock"}
+
+
+def test_outputs_that_are_missing_are_told() -> None:
+    """Those in front of a snapshot, which are not made again."""
+    disk = SimulatedDisk()
+    run(journal(disk, outputs=True), 10, snapshot=True)
+    for name in disk.names(f"{FOLDER}/outputs"):
+        if name.endswith(".segment"):
+            path = f"{FOLDER}/outputs/{name}"
+            disk.open(path, writable=True).write(4096, [bytes((1 << 16) - 4096)])
+    with pytest.raises(JournalDamaged, match="outputs 0 to 9 are missing; move the folder away"):
+        hr.Engine(sums, journal=journal(disk, outputs=True))
+    with hr.Engine(sums, journal=journal(disk)) as engine:
+        assert engine.sequence == 10
 
 
 def test_outputs_of_lost_inputs_are_cut_off() -> None:

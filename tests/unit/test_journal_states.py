@@ -192,9 +192,16 @@ def test_a_class_that_changed() -> None:
     class Changed:
         other: int = 0
 
+    @dataclass
+    class Renamed:
+        points: int = 0
+        color: int = 0  # as many fields as before, and one of them is another
+
     data = encode_state(Inner(), CLASSES)
     with pytest.raises(StateError, match=r"had the fields points, colour .* has other now"):
         decode_state(data, {"Inner": Changed})
+    with pytest.raises(StateError, match=r"had the fields points, colour .* has points, color"):
+        decode_state(data, {"Inner": Renamed})
 
 
 @settings(max_examples=300, deadline=None)
