@@ -16,6 +16,7 @@ KILLS = "crash/test_journal_kills.py::test_"
 AFTER_KILLS = "crash/test_journal_after_kills.py::test_"
 FAULTS = "crash/test_engine_disk_faults.py::test_"
 DAMAGE = "crash/test_engine_damage.py::test_"
+RECORDED = "unit/test_recorder.py::test_"
 LOCAL_DISK = "unit/test_local_disk.py::test_"
 CONTRACT = "property/test_disk_contract.py::test_"
 
@@ -103,6 +104,12 @@ JOURNAL_MUTANTS = [
         "            self._behind[0].sync()\n", "",
         WRITING + "a_sync_is_of_all_segments"),
     Planted(
+        "full segment listed twice", "an interrupt comes in between, and its second sync fails",
+        WRITER,
+        "            self._behind += [self._file]\n",
+        "            self._behind.append(self._file)\n",
+        RECORDED + "an_interrupt_at_each_moment"),
+    Planted(
         "tried again after a failure", "the second sync says that all is well, and it is not",
         WRITER,
         "        if self._failed is not None:\n            raise", "        if False:\n"
@@ -161,7 +168,7 @@ JOURNAL_MUTANTS = [
     Planted(
         "spare one not waited for", "a failure to make the segment ahead of time is one", WRITER,
         "            return False  # whoever", "            raise  # whoever",
-        FAULTS + "a_new_segment_cannot_be_made"),
+        WRITING + "a_spare_segment_that_cannot_be_made_is_no_failure"),
     Planted(
         "unfinished files stay", "what a dead writer was making is in the way", WRITER,
         "                remove_unfinished(disk, folder)\n", "",

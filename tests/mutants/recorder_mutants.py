@@ -11,7 +11,6 @@ KEPT = "unit/test_answers.py::test_"
 INTERRUPTED = "unit/test_journal_interrupted.py::test_"
 REPLAY = "unit/test_replay.py::test_"
 OUTPUT_CUTS = "crash/test_output_journal_power_cuts.py::test_"
-POWER = "crash/test_engine_power_cuts.py::test_"
 FAULTS = "crash/test_engine_disk_faults.py::test_"
 
 RECORDER, KEEPER, JOURNALING, OPENING, OUTPUTS, ANSWERS, CALLING = (
@@ -35,6 +34,13 @@ RECORDER_MUTANTS = [
         "interrupted before the sync", "what is written, and not synced, is acknowledged", RECORDER,
         '            if self._level == "fsync" and writer.synced_sequence < end:\n',
         "            if False:\n",
+        RECORDED + "an_interrupt_at_each_moment"),
+    Planted(
+        "released before it is acknowledged", "an interrupt in between, and nobody ever is told",
+        RECORDER,
+        "            self.durable = end  # first: what is released is not polled again\n"
+        "            consumer.release()\n",
+        "            consumer.release()\n            self.durable = end\n",
         RECORDED + "an_interrupt_at_each_moment"),
     Planted(
         "not rewound after an interrupt", "the next poll is refused, or passes over inputs",
@@ -94,7 +100,7 @@ RECORDER_MUTANTS = [
     Planted(
         "outputs before their inputs", "outputs of inputs that are lost are acted on", JOURNALING,
         "        line.wait_safe = self._wait_safe\n", "",
-        POWER + "some_points"),
+        SAFETY + "no_output_leaves_before_its_input_is_safe"),
     Planted(
         "answers before their inputs", "a call is answered that never was", CALLING,
         "self._wait_durable(end, deadline) and self._wait_through(end, deadline)",
@@ -118,7 +124,7 @@ RECORDER_MUTANTS = [
         "snapshot before its inputs", "a snapshot knows of inputs that are lost", KEEPER,
         "            if not self._recorder.wait_synced(cut.sequence, deadline):\n",
         "            if False:\n",
-        POWER + "some_points"),
+        SAFETY + "a_snapshot_waits_for_the_last_input_before_it"),
     Planted(
         "digest of outputs begins one late", "replays are held to other outputs", KEEPER,
         "cut.since, cut.rolling", "cut.since + 1, cut.rolling",

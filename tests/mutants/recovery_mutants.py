@@ -193,7 +193,7 @@ RECOVERY_MUTANTS = [
     Planted(
         "segments behind a cut stay", "outputs of lost inputs are there", RECOVERY,
         "    put_aside_behind(disk, folder, at.number)\n", "",
-        INTERRUPTED + "cutting_them_off_may_be_interrupted"),
+        INTERRUPTED + "outputs_of_lost_inputs_are_cut_off"),
     Planted(
         "copy in an older one's place", "what was cut off earlier is nowhere", RECOVERY,
         "        if not disk.exists(path):\n            break\n", "        break\n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,23 @@ def test_an_answer_that_says_nothing_waits_for_its_input_as_well() -> None:
             assert len(engine.call((1, count))) == 0
             left = after_power_cut(disk)
             assert sum(frame.count for frame in Reader(left, FOLDER).frames()) == count
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_output_leaves_before_its_input_is_safe(level: str) -> None:
+    """Nobody could take back what is done because of it."""
+    with hr.Engine(sums, journal=journal(SimulatedDisk(), level=level)) as engine:
+        assert engine._journaling is not None
+        assert engine.output_ring is not None
+        with engine._journaling.recorder._work:  # the disk is slow
+            engine.publish(some_events(5))
+            for _ in range(20):
+                time.sleep(0.01)
+                if engine.output_ring.cursor:
+                    break
+            assert engine.output_ring.cursor == (5 if level == "none" else 0)
+        engine.drain()
+        assert engine.output_ring.cursor == 5
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -134,11 +152,10 @@ def test_inputs_behind_the_oldest_snapshot_are_kept() -> None:
     oldest, newest = list_snapshots(disk, FOLDER)
     firsts = [first for _, first in list_segments(disk, FOLDER)]
     assert 0 < firsts[0] <= oldest < firsts[1]
+    assert hr.Replay(journal(disk), sums).start == oldest
     path = f"{FOLDER}/{newest:020d}.snapshot"
     disk.flip(path, 8 * (disk.open(path).size - 3))
-    replayed = hr.Replay(journal(disk), sums)
-    assert replayed.start == oldest
-    assert replayed.state == totals(some_events(32_010))
+    assert hr.replay(journal(disk), sums).state == totals(some_events(32_010))
     history = hr.History(journal(disk), sums)
     assert history.first_sequence == oldest
     for sequence in (newest + 5, newest, newest - 1, oldest + 1, oldest):

@@ -73,14 +73,17 @@ def test_outputs_kept_from_some_snapshot_on() -> None:
             list(engine.outputs(after=(3, 0)))
 
 
-def outputs_without_inputs() -> SimulatedDisk:
-    """Of 30 inputs 10 are left, and all outputs, in several frames: at this level that may be."""
+def outputs_without_inputs(lost: int = 20) -> SimulatedDisk:
+    """Only the first 10 inputs are left, and all outputs, in several frames.
+
+    At this level that may be.
+    """
     disk = SimulatedDisk(sector_bytes=4096)
     settings = journal(disk, outputs=True, level="none")
     run(settings, 10)
     with hr.Engine(sums, journal=settings) as engine:
-        for first in (10, 20):
-            engine.publish(some_events(10, first))
+        for first in (10, 10 + lost // 2):
+            engine.publish(some_events(lost // 2, first))
             engine.drain()
     left = disk.after_kill()
     cut_inputs(left, 10)
@@ -93,6 +96,9 @@ def cut_inputs(disk: SimulatedDisk, count: int) -> None:
     frames = list(reader.frames())
     first = next(frame for frame in frames if frame.header.end > count)
     assert first.first_sequence == count
+    for name in reader.names:
+        if name[0] > first.position.number:
+            disk.remove(join(FOLDER, segment_name(*name)))
     file = disk.open(first.file, writable=True)
     offset = first.position.offset
     file.write(offset, [bytes(file.size - offset)])
@@ -132,8 +138,10 @@ def test_outputs_that_are_missing_are_told() -> None:
         assert engine.sequence == 10
 
 
-def test_outputs_of_lost_inputs_are_cut_off() -> None:
-    disk = outputs_without_inputs()
+@pytest.mark.parametrize("lost", [20, 5000])
+def test_outputs_of_lost_inputs_are_cut_off(lost: int) -> None:
+    disk = outputs_without_inputs(lost)
+    assert (len(Reader(disk, f"{FOLDER}/outputs").names) > 2) == (lost > 20)
     settings = journal(disk, outputs=True)
     with hr.Engine(sums, journal=settings) as engine:
         assert engine.sequence == 10

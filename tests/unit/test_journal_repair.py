@@ -350,6 +350,8 @@ def test_a_power_cut_during_a_repair(kind: str, made: tuple[int, ...]) -> None:
     whole = next(iter(start.power_cuts(1)))
     repaired(whole)
     wanted, count = checked(whole).scan.end, len(whole.operations)
+    for after in whole.power_cuts(4):  # what was repaired is so for good
+        assert (checked(after).level, checked(after).scan.end) == (WHOLE, wanted)
     tried = 0
     for at in range(count + 1):  # and when it is over
         broken = next(iter(start.power_cuts(1)))

@@ -133,6 +133,21 @@ def test_a_spare_segment_of_another_length_is_not_used() -> None:
     assert safe_part(disk).tobytes() == some_events(5000).tobytes()
 
 
+@pytest.mark.parametrize("operation", ["create", "rename"])
+def test_a_spare_segment_that_cannot_be_made_is_no_failure(operation: str) -> None:
+    """It is tried again later; whoever needs the segment before that makes it."""
+    disk = SimulatedDisk()
+    writer = new_writer(FOLDER, disk)
+    disk.fail(operation, path=f"{FOLDER}/spare*")
+    assert not writer.prepare_spare(ready=True)
+    append(writer, 3000)
+    append(writer, 3000, sync=True)
+    assert writer.position.number == 1
+    assert writer.prepare_spare(ready=True)
+    assert disk.exists(f"{FOLDER}/spare")
+    assert safe_part(disk).tobytes() == some_events(6000).tobytes()
+
+
 def test_segments_are_dropped_for_good_one_after_the_other() -> None:
     """Of a power cut at any moment there is never a gap, and never too much gone."""
     disk = SimulatedDisk()

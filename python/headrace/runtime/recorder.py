@@ -224,8 +224,8 @@ class Recorder:
             del events
             if self._level == "fsync" and writer.synced_sequence < end:
                 writer.sync()  # it was written, and then interrupted
+            self.durable = end  # first: what is released is not polled again
             consumer.release()
-            self.durable = end
             self._progress.moved()
         if self._sync_wanted:
             writer.sync()
