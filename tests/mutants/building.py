@@ -67,14 +67,13 @@ def build_with(bug: Planted, base: Path, tree: Path) -> None:
     build(tree)
 
 
-def assemble_with(bug: Planted, tree: Path) -> None:
-    """A tree as if built, with one bug in its plain Python files; the compiled ones are our own."""
+def assemble(tree: Path) -> None:
+    """A tree as if built: a copy of the plain Python files; what is compiled is this tree's own."""
     folder = tree / "build" / "lib.plain"
     shutil.copytree(ROOT / "python", folder, ignore=NOT_COPIED)
     for compiled in ("ringbuffer", "engine"):
         (folder / "headrace" / compiled).symlink_to(ROOT / "src" / compiled)
     (tree / "python").symlink_to(folder)
-    plant(bug, tree)
 
 
 def library(tree: Path) -> Path:
@@ -83,15 +82,19 @@ def library(tree: Path) -> Path:
     return folder
 
 
-def environment_for(folder: Path) -> dict[str, str]:
-    """In which Python imports the package from `folder`, before any that is installed."""
+def environment_for(folder: Path, *, bytecode: bool = True) -> dict[str, str]:
+    """In which Python imports the package from `folder`, before any that is installed.
+
+    `bytecode`: keep compiled what all runs have in common. The first one compiles everything then,
+    also what is installed; but to compile the tests anew each time takes longer than to run them.
+    """
+    kept = str(folder.parents[2] / "bytecode") if bytecode else ""
     return {
         **os.environ,
         "PYTHONPATH": str(folder),
         "PYTHONUNBUFFERED": "1",
-        # Compiling the tests anew for each bug would take longer than running them.
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(folder.parents[2] / "bytecode"),
+        "PYTHONDONTWRITEBYTECODE": "" if bytecode else "1",
+        "PYTHONPYCACHEPREFIX": kept,
         "HYPOTHESIS_STORAGE_DIRECTORY": str(folder.parent / "hypothesis"),
     }
 
@@ -108,7 +111,9 @@ def imported_from(folder: Path) -> Path:
     return Path(said.stdout.strip()).parent
 
 
-def run_tests(tests: list[str], folder: Path, *, stop: bool = True) -> Result:
+def run_tests(
+    tests: list[str], folder: Path, *, stop: bool = True, bytecode: bool = True
+) -> Result:
     """Run tests of this tree against the package in `folder`, in a process of their own."""
     scratch = folder.parent / "scratch"
     scratch.mkdir(exist_ok=True)
@@ -119,7 +124,7 @@ def run_tests(tests: list[str], folder: Path, *, stop: bool = True) -> Result:
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *options, *tests],
             cwd=ROOT,
-            env=environment_for(folder),
+            env=environment_for(folder, bytecode=bytecode),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

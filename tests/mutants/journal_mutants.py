@@ -217,7 +217,7 @@ JOURNAL_MUTANTS = [
         "    for sequence in sequences[:-kept]:\n", "    for sequence in sequences[: 1 - kept]:\n",
         ENGINE + "snapshots"),
     Planted(
-        "one object becomes two", "what is changed through one name is not seen by the other",
+        "one object is written as two", "what is changed through one name is not seen by the other",
         ENCODING,
         "        if again is not None:\n", "        if False:\n",
         STATES + "one_object_in_two_places_stays_one"),

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import pytest
 import tidy_rules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +50,11 @@ class Planted:
             first = "from headrace.ringbuffer.atomics cimport "
             text = text.replace(first, f"{first}{self.atomics}\n{first}", 1)
         return text
+
+
+def by_name(bugs: list[Planted]) -> pytest.MarkDecorator:
+    """A test for each bug."""
+    return pytest.mark.parametrize("bug", bugs, ids=lambda bug: bug.name)
 
 
 def plant(bug: Planted, tree: Path) -> list[str]:
