@@ -48,7 +48,7 @@ def check_lives(runs: Runs) -> None:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What an engine had come to after so many events; `since` which its failures are told."""
+    """What an engine had come to after so many events; its failures since the snapshot."""
 
     what: str
     since: int
@@ -148,9 +148,7 @@ class _Lives:
 
     def compare(self) -> None:
         self.what = "the journal"
-        times = self._times()
-        wanted = self._runs.reference(times_ns=times)
-        self._compare_states(times, wanted.failed)
+        wanted = self._compare_states(self._times())
         whole = Run(self._runs.joined(self._parts), wanted.failed, wanted.state)
         self._runs.agree(wanted, whole, "what was read of the engines with a journal")
         for kind in self._runs.kinds:
@@ -178,18 +176,18 @@ class _Lives:
             self._part(f"it has {at} events, and not {len(events)}")
         return np.concatenate(times)
 
-    def _compare_states(self, times: Array, failed: list[int]) -> None:
+    def _compare_states(self, times: Array) -> Run:
+        """Compare what was seen; the reference model's run."""
         runs = self._runs
         reference = ReferenceEngine(runs.machine, on_error="dead_letter")
         for seen in self._seen:  # each has seen as many events as the one before, or more
             new = slice(reference.sequence, seen.sequence)
             reference.publish(runs.events[new], times[new])
             runs.agree_on_states(reference.state, seen.state, seen.what)
-            own = [each for each in failed if seen.since <= each < seen.sequence]
-            if sorted(seen.failed) != own:
-                apart = min(set(own) ^ set(seen.failed))
-                who = "it" if apart in seen.failed else "the reference model"
-                runs.part(seen.what, f"event {apart}: only {who} fails there")
+            failed = [each.sequence for each in reference.failures]
+            own = [each for each in failed if each >= seen.since]
+            runs.agree_on_failures(own, sorted(seen.failed), seen.what)
+        return Run(reference.outputs, failed, reference.state)
 
     def _part(self, where: str) -> NoReturn:
         self._runs.part(self.what, where)

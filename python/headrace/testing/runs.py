@@ -119,14 +119,18 @@ class Runs:
 
     def agree(self, wanted: Run, found: Run, what: str, kind: str | None = None) -> None:
         """Raise StepMismatch unless two runs are one; `kind` of step: to find out from where on."""
-        if found.failed != wanted.failed:
-            apart = sorted(set(found.failed) ^ set(wanted.failed))
-            who = "it" if apart and apart[0] in found.failed else "the reference model"
-            where = apart[0] if apart else "an event twice"
-            self.part(what, f"event {where}: only {who} fails there")
+        self.agree_on_failures(wanted.failed, found.failed, what)
         if self.machine.output is not None:
             self._agree_on_records(wanted.records, found.records, what)
         self.agree_on_states(wanted.state, found.state, what, kind)
+
+    def agree_on_failures(self, wanted: list[int], found: list[int], what: str) -> None:
+        """Raise StepMismatch unless the same events fail, by sequence, in order."""
+        if found != wanted:
+            apart = sorted(set(found) ^ set(wanted))
+            who = "it" if apart and apart[0] in found else "the reference model"
+            where = apart[0] if apart else "an event twice"
+            self.part(what, f"event {where}: only {who} fails there")
 
     def agree_on_states(
         self, wanted: Any, found: Any, what: str, kind: str | None = None
