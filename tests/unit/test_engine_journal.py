@@ -14,7 +14,6 @@ import headrace as hr
 from headrace.errors import (
     HistoryGone,
     JournalLocked,
-    JournalMismatch,
     StaleCall,
     StateError,
     StepError,
@@ -147,29 +146,6 @@ def test_one_engine_at_a_time(tmp_path: Path) -> None:
     ):
         hr.Engine(sums, journal=tmp_path)
     hr.Engine(sums, journal=tmp_path).close()
-
-
-def test_a_journal_of_other_events(tmp_path: Path) -> None:
-    @hr.machine(event="<i8", initial=int)
-    def other(state: int, value: int) -> Any:
-        return state, None
-
-    hr.Engine(sums, journal=tmp_path).close()
-    with pytest.raises(JournalMismatch, match="is a journal of"):
-        hr.Engine(other, journal=tmp_path)
-    hr.Engine(sums, journal=tmp_path).close()  # the lock was given back
-
-
-def test_a_snapshot_of_another_version(tmp_path: Path) -> None:
-    with hr.Engine(sums, journal=tmp_path) as engine:
-        engine.publish(some_events(3))
-        engine.drain()
-        engine.snapshot()
-    newer = hr.machine(event=EVENT, output=sums.output, initial=dict, version=2, name="sums")(
-        sums.step
-    )
-    with pytest.raises(JournalMismatch, match="is of sums version 1, and sums version 2 cannot"):
-        hr.Engine(newer, journal=tmp_path)
 
 
 def test_failed_calls_are_passed_over_again(tmp_path: Path) -> None:

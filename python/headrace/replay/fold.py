@@ -237,7 +237,7 @@ class Fold:
         if names != have:
             raise JournalMismatch(
                 f"the snapshot before input {snapshot.sequence:,} is of {_named(names)}, and "
-                f"{_named(have)} cannot go on from it; replay from the beginning"
+                f"{_named(have)} cannot go on from it"
             )
         for index, stage in enumerate(snapshot.stages):
             state = decode_state(stage.state, known_classes(self.machines[index]))
