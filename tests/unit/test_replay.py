@@ -191,6 +191,18 @@ def test_step_and_back(history: hr.History) -> None:
         history.at(1.5)  # type: ignore[arg-type]
 
 
+def test_going_back_for_long(history: hr.History) -> None:
+    """Past bookmarks that were set on the way back, from one of them on, and on again."""
+    history.at(1490)
+    for sequence in range(1489, 480, -1):
+        moment = history.back()
+        assert (moment.sequence, moment.state) == (sequence, totals(some_events(sequence)))
+    assert history.distance(1000) < 1000 - 500  # not from the snapshot
+    history.at(700).state.clear()
+    assert history.back().state == totals(some_events(699))
+    assert history.step(800).state == totals(some_events(1499))
+
+
 def test_a_step_that_failed(tmp_path: Path) -> None:
     with hr.Engine(sums, journal=tmp_path, on_error="dead_letter") as engine:
         engine.publish(np.array([(1, 5), (1, -1), (1, 7)], EVENT))

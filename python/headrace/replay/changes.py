@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
+from functools import cache
 from itertools import islice, repeat, zip_longest
-from typing import Any
+from operator import attrgetter, is_
+from typing import Any, cast
 
 import numpy as np
 
@@ -77,7 +79,7 @@ def _walk(before: Any, after: Any, way: _Way) -> Iterator[Change]:
         parts = _parts(before, after)
         if parts is not None:
             for kind, key, one, other in parts:
-                if one is not other:
+                if one is not other and not _holds_the_same(one, other):
                     yield from _walk(one, other, (way, kind, key))
         elif difference(before, after) is not None:
             yield Change(_text(way), before, after)
@@ -100,6 +102,27 @@ def _parts(before: Any, after: Any) -> Iterator[tuple[str, Any, Any, Any]] | Non
             for name in names
         )
     return None
+
+
+def _holds_the_same(one: Any, other: Any) -> bool:
+    """Whether two dataclasses of a kind have the very same objects in them: told quickly."""
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    get = _getter(cast(Hashable, kind))
+    try:
+        return get is not None and all(map(is_, get(one), get(other)))
+    except AttributeError:
+        return False
+
+
+@cache
+def _getter(kind: Any) -> Callable[[Any], tuple[Any, ...]] | None:
+    """What reads all fields of a dataclass of two or more at once; None for other classes."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    names = [field.name for field in dataclasses.fields(kind)]
+    return attrgetter(*names) if len(names) > 1 else None
 
 
 def _entries(before: dict[Any, Any], after: dict[Any, Any]) -> Iterator[tuple[str, Any, Any, Any]]:

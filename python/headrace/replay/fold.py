@@ -189,7 +189,8 @@ class Fold:
         for stepper, state, sequence in zip(
             self.steppers, bookmark.states, bookmark.sequences, strict=True
         ):
-            stepper.restore(copy_state(state), sequence)
+            kept = None if isinstance(state, np.ndarray) else state
+            stepper.restore(copy_state(state), sequence, kept)
         self.sequence = bookmark.sequence
         self._sequences = list(bookmark.sequences)
         self.made = list(bookmark.made)

@@ -31,6 +31,7 @@ BOOKMARK_SECONDS = 0.008  # of stepping between two bookmarks
 LOOKED_AT_SECONDS = 0.1  # the same where each state is looked at
 BOOKMARK_SPACING = 10  # so many times what a bookmark costs, at the least
 BOOKMARKS_MAX = 256
+BACK_INPUTS = 256  # on the way back a bookmark is set so many before: one goes back step by step
 _CHUNK = 4096  # inputs between two looks at the clock
 
 
@@ -160,8 +161,12 @@ class History:
         fold = self._fold
         before = max(sequence - 1, self.first_sequence)
         nearest = self._nearest(before)
+        back = fold.sequence > before
         if not nearest <= fold.sequence <= before:
             self._restore(nearest)
+        if back and before - fold.sequence > 2 * BACK_INPUTS:
+            self._run_to(before - BACK_INPUTS)
+            self._set_bookmark()
         self._run_to(before)
         self._error = None
         if sequence > before:
