@@ -159,6 +159,21 @@ def test_failed_calls_are_passed_over_again(tmp_path: Path) -> None:
         assert (engine.sequence, engine.state) == (3, {1: 12})
 
 
+def test_an_engine_that_was_halted_answers_no_call_again(tmp_path: Path) -> None:
+    engine = hr.Engine(sums, journal=tmp_path)
+    engine.call((1, 5), client="a", number=1)
+    engine.publish(events((1, -1)))
+    with pytest.raises(StepError):
+        engine.drain()
+    with pytest.raises(StepError, match="negative"):
+        engine.call((1, 5), client="a", number=1)
+    with pytest.raises(StepError):
+        engine.close()
+    with hr.Engine(sums, journal=tmp_path, on_error="dead_letter") as engine:
+        assert engine.call((1, 5), client="a", number=1)["total"].tolist() == [5]
+        assert engine.sequence == 2
+
+
 def test_an_input_that_halts(tmp_path: Path) -> None:
     engine = hr.Engine(sums, journal=tmp_path)
     engine.publish(events((1, 5), (1, -1), (1, 7)))

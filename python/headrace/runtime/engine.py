@@ -180,6 +180,7 @@ class Engine(Calling):
         if client is not None or number is not None:
             check_client(client, number)
         with self._hold(deadline):
+            self._check_running()
             entry = self._answers.find(client, number) if client and number else None
             if entry is None:
                 sequence, call = self._publish_call(array, deadline, client, number)
