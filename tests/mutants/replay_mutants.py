@@ -81,8 +81,7 @@ REPLAY_MUTANTS = [
         PAST + "why_of_what_is_changed_in_place"),
     Planted(
         "damaged snapshot is gone to", "no place behind it can be reached", HISTORY,
-        "            self._restore(self._nearest(sequence))\n",
-        "            self._fold.start_anew()\n",
+        "            self._snapshots.remove(sequence)\n", "            pass\n",
         PAST + "a_damaged_snapshot_is_passed_over"),
     Planted(
         "bookmark changes with the state", "one has been there, and it is another place now", FOLD,
