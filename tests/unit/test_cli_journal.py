@@ -85,8 +85,12 @@ def test_many_segments_are_not_all_shown() -> None:
 @pytest.mark.parametrize("command", ["check", "show", "stats", "repair"])
 def test_no_journal_there(folder: Path, command: str) -> None:
     (folder / "empty").mkdir()
-    for name in ("empty", "not", "trades.csv"):
-        assert f"{name}: there is no journal" in refused("journal", command, name)
+    for name, why in (
+        ("empty", "the folder holds no segment of one"),
+        ("not", "there is no such folder"),
+        ("trades.csv", "it is a file, and a journal is a folder"),
+    ):
+        assert f"{name}: there is no journal: {why}" in refused("journal", command, name)
     assert list((folder / "empty").iterdir()) == []
 
 
@@ -146,7 +150,9 @@ def test_show_passes_over_damage() -> None:
 def test_show_of_a_stretch_that_is_none() -> None:
     write_journal("j", batches=1)
     assert "--to 3 is before --from 5" in refused("journal", "show", "j", "--from", 5, "--to", 3)
-    assert succeeds("journal", "show", "j", "--from", 1000).stdout == ""
+    result = headrace("journal", "show", "j", "--from", 1000)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "note: there is no input 1,000: the next one to come is 100\n"
 
 
 def test_stats() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterator
 from typing import Any
 
-from headrace.errors import EngineStopped, ForkedHandle
+from headrace.errors import EngineStopped, ForkedHandle, UsageError
 from headrace.events import as_events
 from headrace.ringbuffer import Ring
 from headrace.runtime.backlog import Backlog
@@ -16,6 +17,17 @@ from headrace.runtime.journaling import Journaling
 from headrace.runtime.line import Line
 from headrace.runtime.progress import LOOK_SECONDS, Progress
 from headrace.runtime.stage import Records
+
+
+def output_id(after: Any) -> tuple[int, int]:
+    """The id of an output, as a user gives it. Raises UsageError."""
+    try:
+        sequence, index = map(operator.index, after)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"after is the id of an output, (input sequence, output index), not {after!r}"
+        ) from None
+    return sequence, index
 
 
 class Waits:
