@@ -63,6 +63,19 @@ def test_check_of_a_damaged_journal() -> None:
     assert told.endswith("damaged")
 
 
+def test_one_input_is_damaged() -> None:
+    with hr.Engine(load("machines.py:total"), journal="one") as engine:
+        for _ in range(3):
+            engine.publish([(1, 2.0)], durable=True)
+    (path,) = Path("one").glob("*.segment")
+    flip(path, 3 * 4096 + 64)
+    assert "input 1 is affected" in headrace("journal", "check", "one").stdout
+    result = headrace("replay", "one", "machines.py:total")
+    assert result.exit_code == 1
+    assert "the checksum of a frame does not match" in result.stderr
+    assert "note: headrace journal check one tells more" in result.stderr
+
+
 def test_check_of_a_torn_tail_and_a_bad_snapshot() -> None:
     write_journal("j", snapshots=(10, 20))
     flip(Path(f"j/{2000:020d}.snapshot"), 90)
