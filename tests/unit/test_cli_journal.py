@@ -63,6 +63,19 @@ def test_check_of_a_damaged_journal() -> None:
     assert told.endswith("damaged")
 
 
+def test_one_input_is_damaged() -> None:
+    with hr.Engine(load("machines.py:total"), journal="one") as engine:
+        for _ in range(3):
+            engine.publish([(1, 2.0)], durable=True)
+    (path,) = Path("one").glob("*.segment")
+    flip(path, 3 * 4096 + 64)
+    assert "input 1 is affected" in headrace("journal", "check", "one").stdout
+    result = headrace("replay", "one", "machines.py:total")
+    assert result.exit_code == 1
+    assert "the checksum of a frame does not match" in result.stderr
+    assert "note: headrace journal check one tells more" in result.stderr
+
+
 def test_check_of_a_torn_tail_and_a_bad_snapshot() -> None:
     write_journal("j", snapshots=(10, 20))
     flip(Path(f"j/{2000:020d}.snapshot"), 90)
@@ -85,8 +98,12 @@ def test_many_segments_are_not_all_shown() -> None:
 @pytest.mark.parametrize("command", ["check", "show", "stats", "repair"])
 def test_no_journal_there(folder: Path, command: str) -> None:
     (folder / "empty").mkdir()
-    for name in ("empty", "not", "trades.csv"):
-        assert f"{name}: there is no journal" in refused("journal", command, name)
+    for name, why in (
+        ("empty", "the folder holds no segment of one"),
+        ("not", "there is no such folder"),
+        ("trades.csv", "it is a file, and a journal is a folder"),
+    ):
+        assert f"{name}: there is no journal: {why}" in refused("journal", command, name)
     assert list((folder / "empty").iterdir()) == []
 
 
@@ -146,7 +163,9 @@ def test_show_passes_over_damage() -> None:
 def test_show_of_a_stretch_that_is_none() -> None:
     write_journal("j", batches=1)
     assert "--to 3 is before --from 5" in refused("journal", "show", "j", "--from", 5, "--to", 3)
-    assert succeeds("journal", "show", "j", "--from", 1000).stdout == ""
+    result = headrace("journal", "show", "j", "--from", 1000)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "note: there is no input 1,000: the next one to come is 100\n"
 
 
 def test_stats() -> None:

@@ -66,7 +66,16 @@ def test_what_failed_and_whose_journal_it_is() -> None:
     result = headrace("replay", "j", "refuses.py:refuses", "--no-verify")
     assert result.exit_code == 0
     assert "note: the journal was written by total (version 1), not by refuses" in result.stderr
-    assert summary(result.stdout)["steps failed"].endswith(", which changed nothing")
+    told = summary(result.stdout)["steps failed"]
+    assert "which changed nothing; the first: machine 'refuses' failed at event " in told
+    assert "ZeroDivisionError" in told
+    parted = headrace("replay", "j", "machines.py:total", "--with", "refuses.py:refuses")
+    assert parted.exit_code == 1
+    assert "\nfailed with new " in parted.stdout
+    assert "ZeroDivisionError" in parted.stdout
+    assert "ZeroDivisionError" in headrace("replay", "j", "refuses.py:refuses").stdout
+    told = refused("replay", "j", "machines.py:total", "--with", "others.py:stranger")
+    assert "machine 'stranger' is for" in told
 
 
 @pytest.mark.parametrize("step", ["python", "batch"])

@@ -66,7 +66,7 @@ def place(browser: Browser) -> str:
 def test_an_event(browser: Browser, address: str, history: hr.History) -> None:
     browser.open(f"{address}#sequence=21")
     assert place(browser) == "input 21"
-    assert browser.text("h1") == f"{tools.EVIL_NAME} >> route, inputs 10 to 50"
+    assert browser.text("h1") == f"{tools.EVIL_NAME} >> route, inputs 10 to 49"
     assert browser.text("#event-title") == "Input 21"
     when = history.at(22).time_ns
     assert when is not None

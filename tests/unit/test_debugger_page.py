@@ -63,7 +63,7 @@ def test_structure(history: hr.History) -> None:
     ]
     assert outside == []
     assert not re.search(r"url\(|@import|https?://(?!www\.w3\.org/2000/svg)", text)
-    assert seen.text_of("h1").strip() == f"{tools.EVIL_NAME} >> route, inputs 0 to 60"
+    assert seen.text_of("h1").strip() == f"{tools.EVIL_NAME} >> route, inputs 0 to 59"
     title = page_text(history, 0, 1, title="<i>\ud800\n&")
     assert tools.Parsed(title).text_of("title").strip() == "<i>\\ud800\\n&"
 

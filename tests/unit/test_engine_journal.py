@@ -13,7 +13,9 @@ from journal_tools import EVENT, events, only_segment, some_events, sums, totals
 import headrace as hr
 from headrace.errors import (
     HistoryGone,
+    JournalFailed,
     JournalLocked,
+    JournalNotFound,
     StaleCall,
     StateError,
     StepError,
@@ -39,6 +41,27 @@ def test_goes_on_where_it_was(tmp_path: Path, level: str) -> None:
             engine.drain()
             assert level == "none" or engine.durable == (turn + 1) * 1000
             assert engine.state == totals(some_events((turn + 1) * 1000))
+
+
+def test_a_file_where_the_journal_should_be(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("x")
+    for path in ("taken", "taken/below"):
+        with pytest.raises(JournalFailed, match="there is a file of that name on the way"):
+            hr.Engine(sums, journal=tmp_path / path)
+    with pytest.raises(JournalNotFound, match="it is a file, and a journal is a folder"):
+        hr.History(tmp_path / "taken", sums)
+    hr.Engine(sums, journal=tmp_path / "j").close()
+    with pytest.raises(JournalNotFound, match=f"it is a file of the journal {tmp_path / 'j'}$"):
+        hr.replay(only_segment(tmp_path / "j"), sums)
+
+
+@pytest.mark.parametrize("after", [5, (1,), (1, 2, 3), ("1", "2"), (1.0, 0)])
+def test_what_is_no_id_of_an_output(after: Any) -> None:
+    with (
+        hr.Engine(sums) as engine,
+        pytest.raises(UsageError, match=r"after is the id of an output, \(input sequence, "),
+    ):
+        engine.outputs(after=after)
 
 
 def test_a_path_is_enough(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_not_further_than_there_is(folder: Path) -> None:
 def test_no_journal_to_replay(tmp_path: Path) -> None:
     with pytest.raises(JournalNotFound):
         hr.replay(tmp_path / "nowhere", sums)
-    with pytest.raises(UsageError, match="the journal is empty"):
+    with pytest.raises(UsageError, match="holds no segment of one"):
         hr.replay(tmp_path, sums)
     with pytest.raises(UsageError, match="path must be a folder"):
         hr.replay(5, sums)
@@ -216,7 +216,9 @@ def test_a_step_that_failed(tmp_path: Path) -> None:
     assert past.step().error is None  # none is left from where one was before
     assert past.step().error is not None
     again = hr.Replay(tmp_path, sums).run()
-    assert (again.state, again.failed) == ({1: 12}, 1)
+    assert (again.state, again.failed.count) == ({1: 12}, 1)
+    assert again.failed.first is not None
+    assert again.failed.first.origin == 1
 
 
 def test_a_failure_behind_in_a_pipeline(tmp_path: Path) -> None:
@@ -288,6 +290,11 @@ def test_branches(history: hr.History) -> None:
     assert inserted.state == {**totals(some_events(1001)), 8: 3}
     replaced = history.branch(1000, lambda event: np.concatenate([event, event]), end=1001)
     assert replaced.state[1000 % 7] - replaced.was[1000 % 7] == 1001
+    assert str(dropped).endswith(
+        "differ behind input 1,000; at the end in 1 place; 1 output gone, 0 new"
+    )
+    one = {"key": 1000 % 7, "amount": 1001}
+    assert str(history.branch(1000, one, end=1002)).endswith("never differ; 0 outputs gone, 0 new")
     nothing = history.branch(1990)
     assert (nothing.parted, nothing.changes) == (None, [])
     assert "the states never differ" in str(nothing)

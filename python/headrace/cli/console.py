@@ -10,7 +10,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from headrace.errors import EnvironmentFailure, HeadraceError, InternalError, StepError
+from headrace.errors import (
+    EnvironmentFailure,
+    HeadraceError,
+    InternalError,
+    JournalDamaged,
+    StepError,
+)
 
 from .interrupts import forget
 from .places import raised_at
@@ -68,6 +74,8 @@ def report(error: HeadraceError | OSError) -> int:
         place = raised_at(error.__cause__)
         if place is not None:
             remark(f"raised at {place}")
+    if isinstance(error, JournalDamaged) and "headrace journal" not in str(error):
+        remark(f"headrace journal check {error.file.rpartition('/')[0] or '.'} tells more")
     # Some mistakes are OSErrors too: a ring or a file that does not exist.
     failed = isinstance(error, StepError | EnvironmentFailure)
     return FAILED if failed or not isinstance(error, HeadraceError) else WRONG_USE

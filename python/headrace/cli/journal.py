@@ -83,6 +83,8 @@ def show_command(
             raise UsageError(f"--to {end} is before --from {begin}")
         wanted = Shown(begin, end, most, events=not only_notes, notes=notes or only_notes)
         found = show(stdout(), LocalDisk(), folder_of(folder), wanted, as_json=as_json)
+        if found is not None and begin >= found.end.sequence:
+            remark(f"there is no input {begin:,}: the next one to come is {found.end.sequence:,}")
         if wanted.more:
             remark(f"there is more than {counted(most or 0, 'line')}; --limit 0 shows all")
         if found is not None and found.damages:

@@ -124,7 +124,10 @@ def _print_finding(console: Console, folder: str, finding: Finding, things: str)
     console.print(f"  {escape(finding.reason)}")
     if finding.inputs is not None:
         begin, end = finding.inputs
-        console.print(f"  {things} {begin:,} to {end - 1:,} ({end - begin:,}) are affected")
+        told = f"{things} {begin:,} to {end - 1:,} ({end - begin:,}) are affected"
+        if end - begin == 1:
+            told = f"{things[:-1]} {begin:,} is affected"
+        console.print(f"  {told}")
     if finding.remedy:
         console.print(f"  {escape(finding.remedy)}")
 

@@ -83,14 +83,14 @@ def _replay(
                 moved(run.so_far)
     except ReplayParted as error:
         console.print(f"[bold red]parted[/] {escape(str(error))}")
-        _print_lines(
-            console,
-            {
-                "right before": f"input {error.first:,}",
-                "parted behind": f"input {error.last:,}",
-                "digests checked": f"{run.checked:,} were right",
-            },
-        )
+        told = {
+            "right before": f"input {error.first:,}",
+            "parted behind": f"input {error.last:,}",
+            "digests checked": f"{run.checked:,} were right",
+        }
+        if run.failed.count:
+            told["steps failed"] = str(run.failed)
+        _print_lines(console, told)
         return True
     seconds = time.perf_counter() - begun
     count = run.end - run.start
@@ -101,8 +101,8 @@ def _replay(
         "digests checked": f"{run.checked:,}, all as they were" if verify else "none",
         "state digest": run.digest,
     }
-    if run.failed:
-        lines["steps failed"] = f"{run.failed:,}, which changed nothing"
+    if run.failed.count:
+        lines["steps failed"] = str(run.failed)
     _print_lines(console, lines)
     if verify and not run.checked:
         remark("there is no digest on the way, so nothing was compared")
@@ -127,7 +127,11 @@ def _print_rehearsal(console: Console, found: Rehearsal) -> None:
     parting = found.parting
     assert parting is not None
     place, differ = f"input {parting.sequence:,}", f"{found.outputs_differ:,}"
-    _print_lines(console, {"parts at": place, "outputs differ": differ})
+    told = {"parts at": place, "outputs differ": differ}
+    for name, failed in (("steps failed", found.failed), ("failed with new", found.failed_anew)):
+        if failed.count:
+            told[name] = str(failed)
+    _print_lines(console, told)
     if parting.changes:
         console.print(f"\n[bold]state behind input {parting.sequence:,}: before -> with the new[/]")
         _print_changes(console, [str(change) for change in parting.changes])
@@ -138,8 +142,8 @@ def _print_rehearsal(console: Console, found: Rehearsal) -> None:
             for record in records[:OUTPUTS_MAX] if len(records) else ["none"]:
                 console.print(f"  {label} {escape(str(record))}")
     console.print("\n[bold]state at the end: before -> with the new[/]")
-    told = [str(change) for change in found.state_changes]
-    _print_changes(console, told or ["the same"])
+    behind = [str(change) for change in found.state_changes]
+    _print_changes(console, behind or ["the same"])
 
 
 def _print_changes(console: Console, changes: list[str]) -> None:

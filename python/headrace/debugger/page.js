@@ -38,7 +38,9 @@ function choose(to) {
   drawEvent();
   drawMessages();
   tree.draw();
-  byId("state-title").textContent = `behind ${grouped(data.begin + place)} inputs`;
+  const behind = data.begin + place;
+  const noun = behind === 1 ? "input" : "inputs";
+  byId("state-title").textContent = `behind ${grouped(behind)} ${noun}`;
   clearTimeout(remembering);
   remembering = setTimeout(remember, 200);
 }

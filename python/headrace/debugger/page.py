@@ -76,7 +76,9 @@ def page_text(
     """The page that `write_page` writes."""
     stretch = read_stretch(history, begin, end)
     if title is None:
-        title = f"{stretch.machine}, inputs {stretch.begin:,} to {stretch.end:,}"
+        title = f"{stretch.machine}, inputs {stretch.begin:,} to {stretch.end - 1:,}"
+        if stretch.begin == stretch.end:
+            title = f"{stretch.machine}, before input {stretch.begin:,}"
     data = _data(stretch)
     data["title"] = visible(title)
     data["branch"] = None

@@ -18,6 +18,7 @@ def failing(folder: str) -> Iterator[None]:
         raise
     except OSError as error:
         kind = JournalFull if error.errno in NO_SPACE else JournalFailed
-        raise kind(
-            f"{folder}: the journal cannot be opened: {error.strerror or error}"
-        ) from error
+        reason = error.strerror or str(error)
+        if isinstance(error, (FileExistsError, NotADirectoryError)):
+            reason += " (a journal is a folder, and there is a file of that name on the way)"
+        raise kind(f"{folder}: the journal cannot be opened: {reason}") from error

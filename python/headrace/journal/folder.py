@@ -60,7 +60,7 @@ def list_segments(disk: Disk, folder: str) -> list[tuple[int, int]]:
     try:
         names = disk.names(folder)
     except (FileNotFoundError, NotADirectoryError):
-        raise JournalNotFound(f"{folder}: there is no journal") from None
+        raise no_journal(disk, folder) from None
     found = segments_in(names)
     for (number, _), (behind, first) in itertools.pairwise(found):
         if behind != number + 1:
@@ -72,6 +72,21 @@ def list_segments(disk: Disk, folder: str) -> list[tuple[int, int]]:
                 sequence=first,
             )
     return found
+
+
+def no_journal(disk: Disk, folder: str) -> JournalNotFound:
+    """Why there is no journal, as an error."""
+    path, _, name = folder.rpartition("/")
+    try:
+        disk.names(folder)
+        what = "the folder holds no segment of one"
+    except FileNotFoundError:
+        what = "there is no such folder"
+    except NotADirectoryError:
+        what = "it is a file, and a journal is a folder"
+        if is_own(name) and path:
+            what = f"it is a file of the journal {path}"
+    return JournalNotFound(f"{folder}: there is no journal: {what}")
 
 
 def list_snapshots(disk: Disk, folder: str) -> list[int]:

@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from headrace.errors import HeadraceError, JournalNotFound
+from headrace.errors import HeadraceError
 from headrace.journal.check import Check, check, is_leftover, spare_is_used
 from headrace.journal.folder import (
     KEPT,
@@ -26,6 +26,7 @@ from headrace.journal.folder import (
     holds_a_journal,
     join,
     list_snapshots,
+    no_journal,
     take_lock,
 )
 from headrace.journal.reader import Reader
@@ -53,7 +54,7 @@ class Repair:
 
     def __init__(self, disk: Disk, folder: str, *, cut: bool = False) -> None:
         if not holds_a_journal(disk, folder) and not list_snapshots(disk, folder):
-            raise JournalNotFound(f"{folder}: there is no journal")
+            raise no_journal(disk, folder)
         self._disk = disk
         self._folder = folder
         self._lock = take_lock(disk, folder)

@@ -11,8 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from headrace.errors import JournalDamaged, JournalNotFound
-from headrace.journal.folder import join, list_snapshots, segment_name, segments_in, snapshot_name
+from headrace.errors import JournalDamaged
+from headrace.journal.folder import (
+    join,
+    list_snapshots,
+    no_journal,
+    segment_name,
+    segments_in,
+    snapshot_name,
+)
 from headrace.journal.layout import BadHeader
 from headrace.journal.mending import Headers, Mended
 from headrace.journal.notes import Sealed
@@ -133,7 +140,7 @@ def scan(
         names = []
     sequences = list_snapshots(disk, folder)
     if not names and not sequences:
-        raise JournalNotFound(f"{folder}: there is no journal")
+        raise no_journal(disk, folder)
     found = Scan(disk, folder)
     headers = Headers(disk, folder, names)
     found.opened = headers.model

@@ -51,7 +51,9 @@ class Journal:
             raise UsageError(f"keep must be 'all' or 'snapshots', not {self.keep!r}")
         self._check_count("segment_bytes", self.segment_bytes, SEGMENT_BYTES_MIN)
         if self.segment_bytes % BLOCK_BYTES:
-            raise UsageError(f"segment_bytes must be a multiple of {BLOCK_BYTES:,}")
+            raise UsageError(
+                f"segment_bytes must be a multiple of {BLOCK_BYTES:,}, not {self.segment_bytes:,}"
+            )
         self._check_count("clients_max", self.clients_max, 0)
         for name in ("snapshot_every", "snapshots_kept", "digest_every"):
             if getattr(self, name) is not None:

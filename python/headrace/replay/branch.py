@@ -55,10 +55,17 @@ class Branch:
         if self.parted is None:
             told = "the states never differ"
         else:
-            told = f"the states differ behind input {self.parted:,}; at the end in "
-            told += f"{len(self.changes)} places"
+            count = len(self.changes)
+            told = f"the states differ behind input {self.parted:,}"
+            if count:
+                told += f"; at the end in {count:,} place{'' if count == 1 else 's'}"
+            else:
+                told += ", and are the same again at the end"
         gone, new = len(self.outputs_only_there), len(self.outputs_only_here)
-        return f"from input {self.at:,} to {self.end:,}: {told}; {gone} outputs gone, {new} new"
+        return (
+            f"from input {self.at:,} to {self.end:,}: {told}; {gone:,} "
+            f"output{'' if gone == 1 else 's'} gone, {new:,} new"
+        )
 
 
 def edited(event: Records, edit: Edit) -> Records:

@@ -22,7 +22,7 @@ from headrace.journal.reader import Reader
 from headrace.machine import Machine
 from headrace.replay.changes import Change, changes
 from headrace.replay.fold import Bookmark, Fold
-from headrace.replay.source import Source
+from headrace.replay.source import FailedSteps, Source
 
 Records = np.ndarray[Any, Any]
 SHOWN_MAX = 3
@@ -72,7 +72,7 @@ def explain_parting(
     elif end - begin == 1:
         told = [f"at input {begin:,}"]
     if one.made[-1] != digest.outputs:
-        told.append(f"there were {digest.outputs:,} outputs, and are {one.made[-1]:,}")
+        told.append(f"the outputs were {digest.outputs:,}, and are {one.made[-1]:,}")
     elif one.rolling.intdigest() != digest.rolling:
         told.append("outputs differ")
     if one.digest != digest.state:
@@ -184,11 +184,11 @@ def _state_changes(source: Source, fold: Fold) -> str:
 def rehearse(path: Any, machine: Machine | Pipeline, new: Machine | Pipeline) -> Rehearsal:
     """The same history through another version: where, and in how much, it goes another way."""
     source = Source(path, machine)
-    one, other = source.fold(), source.fold(None, new)
     end = source.index.end
-    parting = first_parting(source, one, other, end)
-    one.start_anew()
-    other.start_anew()
+    parting = first_parting(source, source.fold(), source.fold(None, new), end)
+    failed = FailedSteps(), FailedSteps()
+    one = source.fold(on_failure=failed[0].add)
+    other = source.fold(None, new, failed[1].add)
     outputs_differ = 0
     first_output: tuple[Records, Records] | None = None
     for events, times in source.index.slices(0, end):
@@ -197,7 +197,8 @@ def rehearse(path: Any, machine: Machine | Pipeline, new: Machine | Pipeline) ->
             gone, added = _differing(made[0], made[1])
             outputs_differ += max(len(gone), len(added))
             first_output = first_output or (gone, added)
-    return Rehearsal(end, parting, outputs_differ, first_output, changes(one.state, other.state))
+    found = changes(one.state, other.state)
+    return Rehearsal(end, parting, outputs_differ, first_output, found, *failed)
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,8 @@ class Rehearsal:
     outputs_differ: int
     first_outputs: tuple[Records, Records] | None  # that differ: before, and with the new version
     state_changes: list[Change]  # at the end
+    failed: FailedSteps  # of the machine
+    failed_anew: FailedSteps  # of the new version
 
 
 def _differing(one: Records, other: Records) -> tuple[Records, Records]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from headrace.compose import Pipeline
-from headrace.errors import HistoryGone, StepError
+from headrace.errors import HistoryGone
 from headrace.journal.index import Index
 from headrace.journal.notes import Digest
 from headrace.journal.reader import Reader
@@ -18,7 +18,7 @@ from headrace.machine import Machine
 from headrace.replay.ahead import read_ahead
 from headrace.replay.fold import Bookmark, Fold
 from headrace.replay.parting import explain_parting
-from headrace.replay.source import Source
+from headrace.replay.source import FailedSteps, Source
 
 Records = np.ndarray[Any, Any]
 _AHEAD = 16  # frames
@@ -28,8 +28,8 @@ class Replay:
     """A machine being stepped over a journal. Lazy: what is asked for first makes it run.
 
     `sequence`, `state`, `digest` and `made` (how many outputs) are those at its end. `checked`
-    counts the digests that were compared, `failed` the steps that raised: they changed nothing, and
-    were passed over. Not thread-safe.
+    counts the digests that were compared, `failed` has the steps that raised, and so changed
+    nothing. Not thread-safe.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class Replay:
     ) -> None:
         self.source = Source(path, machine)
         self.checked = 0
-        self.failed = 0
+        self.failed = FailedSteps()
         self._verify = verify
         self._step = step
-        self._fold = self.source.fold(step, on_failure=self._count_failure)
+        self._fold = self.source.fold(step, on_failure=self.failed.add)
         end = self.source.index.end
         self.end = end if to is None else to
         if not 0 <= self.end <= end:
@@ -59,9 +59,6 @@ class Replay:
         self._marks = [mark for mark in marks if self.start < mark <= self.end] if verify else []
         self._since = self.start  # of the outputs that are being digested
         self._good = self._fold.bookmark()
-
-    def _count_failure(self, error: StepError) -> None:
-        self.failed += 1
 
     def _begin(self) -> int:
         """Stand at the first input, or at the oldest snapshot where inputs are gone."""

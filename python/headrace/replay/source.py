@@ -8,7 +8,7 @@ from typing import Any
 
 from headrace.compose import Pipeline, stages_of
 from headrace.errors import StepError, UsageError
-from headrace.journal.folder import list_snapshots
+from headrace.journal.folder import list_snapshots, no_journal
 from headrace.journal.index import Index
 from headrace.journal.layout import BadHeader
 from headrace.journal.notes import Called, Digest, Opened
@@ -18,6 +18,22 @@ from headrace.journal.snapshots import Snapshot, read_snapshot
 from headrace.machine import Machine
 from headrace.ports import Disk, LocalDisk
 from headrace.replay.fold import Fold, name_of, version_of
+
+
+class FailedSteps:
+    """How many steps raised, and what the first of them did."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: StepError | None = None
+
+    def add(self, error: StepError) -> None:
+        """One more."""
+        self.count += 1
+        self.first = self.first or error
+
+    def __str__(self) -> str:
+        return f"{self.count:,}, which changed nothing; the first: {self.first}"
 
 
 class Source:
@@ -37,7 +53,7 @@ class Source:
         self.machine = machine
         self.reader = Reader(self.disk, self.folder)
         if not self.reader.names:
-            raise UsageError(f"{self.folder}: the journal is empty: no engine has written to it")
+            raise no_journal(self.disk, self.folder)
         self.journal_id = self.reader.segment(*self.reader.names[-1]).header.journal_id
         event = stages_of(machine)[0].event
         identity = self.reader.identity
@@ -81,13 +97,16 @@ class Source:
     ) -> Fold:
         """A fold that passes failed steps over, as the engine did or could have done.
 
-        `on_failure` is told of each.
+        `on_failure` is told of each. `machine`: another one. Raises JournalMismatch.
         """
 
         def pass_over(error: StepError, event: Any) -> bool:
             on_failure(error)
             return True
 
+        if machine is not None:
+            event, name = stages_of(machine)[0].event, name_of(machine)
+            self.reader.identity.check_events(self.folder, event, name)
         return Fold(machine or self.machine, step, pass_over)
 
     def snapshot_sequences(self) -> list[int]:

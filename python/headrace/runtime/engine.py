@@ -33,6 +33,7 @@ from headrace.runtime.outlet import who_is_waited_for
 from headrace.runtime.process import this_process
 from headrace.runtime.progress import LOOK_SECONDS, Progress
 from headrace.runtime.stage import Records
+from headrace.runtime.waits import output_id
 
 CLIENTS_MAX = 10_000
 
@@ -228,7 +229,8 @@ class Engine(Calling):
                 "there are no outputs to read: the last machine has no output dtype, or the "
                 "engine was made with keep_outputs=0"
             )
-        return self._read_outputs(self._line.backlog, follow, self._line.producer.sequence, after)
+        last = None if after is None else output_id(after)
+        return self._read_outputs(self._line.backlog, follow, self._line.producer.sequence, last)
 
     @property
     def state(self) -> Any:

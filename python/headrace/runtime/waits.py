@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from headrace.errors import EngineStopped, ForkedHandle
+from headrace.errors import EngineStopped, ForkedHandle, UsageError
 from headrace.events import as_events
 from headrace.ringbuffer import Ring
 from headrace.runtime.backlog import Backlog
@@ -18,6 +19,17 @@ from headrace.runtime.line import Line
 from headrace.runtime.process import Process, this_process
 from headrace.runtime.progress import LOOK_SECONDS, Progress
 from headrace.runtime.stage import Records
+
+
+def output_id(after: Any) -> tuple[int, int]:
+    """The id of an output, as a user gives it. Raises UsageError."""
+    try:
+        sequence, index = map(operator.index, after)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"after is the id of an output, (input sequence, output index), not {after!r}"
+        ) from None
+    return sequence, index
 
 
 class Waits:
