@@ -144,7 +144,7 @@ class JournalLocked(UsageError):
 
 
 class JournalMismatch(UsageError):
-    """The journal is of other events, or of another machine."""
+    """The journal is of other events or of another machine, or a snapshot of another version."""
 
 
 class JournalError(EnvironmentFailure):

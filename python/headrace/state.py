@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import inspect
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -176,3 +177,39 @@ def _array_difference(
     place = np.unravel_index(index, left.shape) if left.shape else ()
     where = "".join(f"[{int(i)}]" for i in place)
     return f"{path}{where}: {left[place]!r} and {right[place]!r}"
+
+
+def steady_repr(value: Any) -> str:
+    """A value as `repr` writes it, but for the members of sets, which are in order.
+
+    That in which `repr` has them is another in each process.
+    """
+    kind = type(value)
+    if kind is int or kind is str:
+        return repr(value)
+    if isinstance(value, (set, frozenset)) and value:
+        members = f"{{{', '.join(sorted(map(steady_repr, value)))}}}"
+        return members if kind is set else f"{kind.__name__}({members})"
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return _steady_fields(kind.__name__, zip(value._fields, value, strict=True))
+    if kind is tuple:
+        return f"({', '.join(map(steady_repr, value))}{',' * (len(value) == 1)})"
+    if kind is list:
+        return f"[{', '.join(map(steady_repr, value))}]"
+    if kind is dict:
+        pairs = [f"{steady_repr(key)}: {steady_repr(one)}" for key, one in value.items()]
+        return f"{{{', '.join(pairs)}}}"
+    if dataclasses.is_dataclass(kind) and _repr_is_made(kind):
+        shown = [field.name for field in dataclasses.fields(value) if field.repr]
+        return _steady_fields(kind.__qualname__, ((name, getattr(value, name)) for name in shown))
+    return repr(value)
+
+
+def _repr_is_made(kind: type) -> bool:
+    """Whether a dataclass writes itself as dataclasses do, and not in a way of its own."""
+    code = getattr(inspect.unwrap(kind.__repr__), "__code__", None)
+    return code is not None and code.co_filename == "<string>"
+
+
+def _steady_fields(name: str, fields: Iterable[tuple[str, Any]]) -> str:
+    return f"{name}({', '.join(f'{each}={steady_repr(one)}' for each, one in fields)})"

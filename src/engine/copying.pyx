@@ -7,6 +7,7 @@ changes it in place changes both.
 
 import copy
 import dataclasses
+import types
 
 import numpy as np
 
@@ -65,6 +66,11 @@ cdef object _copy(object value, dict memo):
     elif _is_plain_dataclass(kind):
         result = memo[id(value)] = kind.__new__(kind)
         result.__dict__.update(_copy_dict(value.__dict__, memo))
+    elif _slots_of(kind) is not None:
+        result = memo[id(value)] = kind.__new__(kind)
+        _copy_slots(value, result, _slots_of(kind), memo)
+    elif kind is set and is_immutable(frozenset(value)):
+        result = set(value)
     else:
         return copy.deepcopy(value, memo)
     memo[id(value)] = result
@@ -72,6 +78,7 @@ cdef object _copy(object value, dict memo):
 
 
 cdef dict _plain_dataclasses = {}
+cdef dict _slotted_dataclasses = {}
 
 
 cdef bint _is_plain_dataclass(object kind):
@@ -79,14 +86,46 @@ cdef bint _is_plain_dataclass(object kind):
     cdef object known = _plain_dataclasses.get(kind)
     if known is None:
         known = _plain_dataclasses[kind] = (
-            dataclasses.is_dataclass(kind)
-            and kind.__new__ is object.__new__
-            and kind.__reduce_ex__ is object.__reduce_ex__
-            and kind.__reduce__ is object.__reduce__
-            and getattr(kind, "__getstate__", None) is getattr(object, "__getstate__", None)
-            and not hasattr(kind, "__deepcopy__")
+            _is_copied_by_attributes(kind)
             and not any("__slots__" in vars(base) for base in kind.__mro__))
     return known
+
+
+cdef object _slots_of(object kind):
+    """The names of its slots, if copying these is all that copying an instance means; or None."""
+    cdef object known = _slotted_dataclasses.get(kind, 0)
+    if known == 0:
+        known = None
+        if (_is_copied_by_attributes(kind)
+                and kind.__dictoffset__ == 0
+                and kind.__getattribute__ is object.__getattribute__
+                and kind.__setattr__ is object.__setattr__
+                and not hasattr(kind, "__getattr__")):
+            known = tuple({
+                name: None for base in kind.__mro__ for name, value in vars(base).items()
+                if type(value) is types.MemberDescriptorType})
+        _slotted_dataclasses[kind] = known
+    return known
+
+
+cdef bint _is_copied_by_attributes(object kind):
+    return (
+        dataclasses.is_dataclass(kind)
+        and kind.__new__ is object.__new__
+        and kind.__reduce_ex__ is object.__reduce_ex__
+        and kind.__reduce__ is object.__reduce__
+        and getattr(kind, "__getstate__", None) is getattr(object, "__getstate__", None)
+        and not hasattr(kind, "__deepcopy__"))
+
+
+cdef int _copy_slots(object value, object result, tuple names, dict memo) except -1:
+    for name in names:
+        try:
+            one = getattr(value, name)
+        except AttributeError:  # not set
+            continue
+        setattr(result, name, one if type(one) in ATOMS else _copy(one, memo))
+    return 0
 
 
 cdef dict _copy_dict(dict value, dict memo):

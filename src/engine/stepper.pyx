@@ -127,8 +127,8 @@ cdef class Stepper:
         kept = self.checkpoint
         return kept.copy() if isinstance(kept, np.ndarray) else kept  # arrays are copied over
 
-    def restore(self, state, int64_t sequence):
-        """Go on from a state, which becomes the stepper's own, before event `sequence`."""
+    def restore(self, state, int64_t sequence, kept=None):
+        """Go on from a state, its own now, before an event; `kept`: as `checkpointed`, no array."""
         old = self.checkpoint
         if self.native is not None and (
                 not isinstance(state, np.ndarray) or state.dtype != old.dtype
@@ -138,7 +138,7 @@ cdef class Stepper:
                 f"{old.dtype} and shape {old.shape}; restored was {state!r}")
         self.steps.state = state
         self.sequence = sequence
-        self._take_checkpoint()
+        self._take_checkpoint(kept)
 
     def _copied(self, state):
         try:
@@ -221,12 +221,13 @@ cdef class Stepper:
             return self._take_checkpoint()
         return self.log.append(batch, end)
 
-    cdef int _take_checkpoint(self) except -1:
+    cdef int _take_checkpoint(self, kept=None) except -1:
         cdef int64_t begun = monotonic_ns()
         if not self._copied_in_place():
-            self.checkpoint = self._copied(self.steps.state)
-        self.last_cost_ns = monotonic_ns() - begun
-        self.checkpoint_ns += self.last_cost_ns
+            self.checkpoint = self._copied(self.steps.state) if kept is None else kept
+        if kept is None:
+            self.last_cost_ns = monotonic_ns() - begun
+            self.checkpoint_ns += self.last_cost_ns
         self.checkpoints += 1
         self.log.clear()
         self.since_ns = 0

@@ -76,7 +76,7 @@ ENGINE_MUTANTS = [
         "checkpoint shares state", "steps that work in place change the checkpoint too",
         STEPPER_PYX,
         "        if not self._copied_in_place():\n"
-        "            self.checkpoint = self._copied(self.steps.state)\n",
+        "            self.checkpoint = self._copied(self.steps.state) if kept is None else kept\n",
         "        if not self._copied_in_place():\n            self.checkpoint = self.steps.state\n",
         STEPPER + "failing_step_leaves_state_and_can_be_skipped"),
     Planted(

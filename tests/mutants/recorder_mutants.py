@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutants.planting import PYTHON, Planted
 
 ENGINE = "unit/test_engine_journal.py::test_"
+IDENTITY = "unit/test_journal_identity.py::test_"
 SAFETY = "unit/test_engine_safety.py::test_"
 RECORDED = "unit/test_recorder.py::test_"
 KEPT = "unit/test_answers.py::test_"
@@ -179,12 +180,12 @@ RECORDER_MUTANTS = [
         "events of another machine", "bytes are stepped over as what they are not", OPENING,
         "            tail.reader.identity.check_fits(settings.path, event, name_of(machine))\n",
         "            pass\n",
-        ENGINE + "a_journal_of_other_events"),
+        IDENTITY + "a_journal_of_other_events"),
     Planted(
         "lock kept after a failure", "the journal cannot be opened again", OPENING,
         "        except BaseException:\n            self._lock.release()\n            raise\n",
         "        except BaseException:\n            raise\n",
-        ENGINE + "a_journal_of_other_events"),
+        IDENTITY + "a_journal_of_other_events"),
     # -- the journal of outputs ------------------------------------------------------------------
     Planted(
         "outputs made again twice", "each is written once more", OUTPUTS,

@@ -8,6 +8,7 @@ SAFETY = "unit/test_engine_safety.py::test_"
 ENGINE = "unit/test_engine_journal.py::test_"
 PAST = "unit/test_history.py::test_"
 REPLAY_TESTS = "unit/test_replay.py::test_"
+CHANGES_TESTS = "unit/test_changes.py::test_"
 
 FOLD, REPLAY, HISTORY, BRANCH, CHANGES, PARTING, SOURCE, STRETCH = (
     f"{PYTHON}replay/{name}.py"
@@ -80,13 +81,12 @@ REPLAY_MUTANTS = [
         PAST + "why_of_what_is_changed_in_place"),
     Planted(
         "damaged snapshot is gone to", "no place behind it can be reached", HISTORY,
-        "            self._snapshots.remove(sequence)  # damaged",
-        "            self._fold.start_anew()  # damaged",
+        "            self._snapshots.remove(sequence)\n", "            pass\n",
         PAST + "a_damaged_snapshot_is_passed_over"),
     Planted(
         "bookmark changes with the state", "one has been there, and it is another place now", FOLD,
-        "            stepper.restore(copy_state(state), sequence)\n",
-        "            stepper.restore(state, sequence)\n",
+        "            stepper.restore(copy_state(state), sequence, kept)\n",
+        "            stepper.restore(state, sequence, kept)\n",
         PAST + "a_bookmark_can_be_come_back_to_again_and_again"),
     Planted(
         "bookmark's digest goes on", "what is right is told to be another", FOLD,
@@ -112,12 +112,12 @@ REPLAY_MUTANTS = [
         PAST + "events_are_put_in_before"),
     Planted(
         "what is gone is no change", "a list that has become shorter is the same", CHANGES,
-        "range(max(len(before), len(after)))", "range(min(len(before), len(after)))",
-        REPLAY_TESTS + "changes_by_place"),
+        "zip_longest(before, after, fillvalue=ABSENT)", "zip(before, after)",
+        CHANGES_TESTS + "changes_by_place"),
     Planted(
         "what is new is no change", "a key that has come is not told", CHANGES,
-        "[*before, *[key for key in after if key not in before]]", "before",
-        REPLAY_TESTS + "changes_by_place"),
+        "        if key not in before:\n", "        if False:\n",
+        CHANGES_TESTS + "changes_by_place"),
     Planted(
         "states do not part", "a version that comes to other states is the same", PARTING,
         "        if same and not changes(one.live_state, other.live_state):\n",

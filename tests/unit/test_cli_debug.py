@@ -37,11 +37,43 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         (["trades.journal", TOTAL, "--at", "6"], "there is no state behind 6 inputs"),
         (["trades.journal", TOTAL, "--from", "1"], "--from and --to go with --html"),
         (["trades.journal", TOTAL, "--html", "a.html", "--at", "1"], "--at goes without --html"),
+        (
+            ["trades.journal", TOTAL, "--html", "a.html", "--from", "2", "--to", "2"],
+            "a page from input 2 to before input 2 would hold none; there are the inputs 0 to 4, "
+            "so that --to goes up to 5",
+        ),
+        (
+            ["trades.journal", TOTAL, "--html", "a.html", "--from", "4", "--to", "2"],
+            "a page from input 4 to before input 2 would hold none",
+        ),
     ],
-    ids=["gone", "no-machine", "another-machine", "no-terminal", "too-far", "from", "at"],
+    ids=[
+        "gone",
+        "no-machine",
+        "another-machine",
+        "no-terminal",
+        "too-far",
+        "from",
+        "at",
+        "empty",
+        "backwards",
+    ],
 )
 def test_refused(arguments: list[str], reason: str) -> None:
     assert reason in refused("debug", *arguments)
+
+
+def test_no_page_of_a_journal_without_inputs() -> None:
+    hr.Engine(load(TOTAL), journal="empty.journal").close()
+    told = refused("debug", "empty.journal", TOTAL, "--html", "a.html")
+    assert "there is no input in the journal yet, and so nothing for a page" in told
+    assert not Path("a.html").exists()
+
+
+def test_whose_journal_it_is() -> None:
+    result = headrace("debug", "trades.journal", "machines.py:count", "--html", "page.html")
+    assert result.exit_code == 0
+    assert "note: the journal was written by total (version 1), not by count" in result.stderr
 
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

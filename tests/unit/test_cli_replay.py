@@ -56,6 +56,19 @@ def test_the_same_again() -> None:
     assert {path.name: path.read_bytes() for path in Path("j").iterdir()} == before
 
 
+def test_what_failed_and_whose_journal_it_is() -> None:
+    write_journal("j")
+    Path("refuses.py").write_text(
+        "import headrace as hr\nfrom machines import TRADE\n\n"
+        "@hr.machine(event=TRADE, initial=int)\n"
+        "def refuses(state, account, amount):\n    return state + 1 // account, None\n"
+    )
+    result = headrace("replay", "j", "refuses.py:refuses", "--no-verify")
+    assert result.exit_code == 0
+    assert "note: the journal was written by total (version 1), not by refuses" in result.stderr
+    assert summary(result.stdout)["steps failed"].endswith(", which changed nothing")
+
+
 @pytest.mark.parametrize("step", ["python", "batch"])
 def test_to_a_place(step: str) -> None:
     write_journal("j", "no_native")
@@ -104,7 +117,7 @@ def test_with_a_version_that_does_the_same() -> None:
 def test_wrong_use() -> None:
     write_journal("j", batches=1)
     assert "there is no journal" in refused("replay", "not", "machines.py:total")
-    assert "takes" in refused("replay", "j", "others.py:stranger")
+    assert "stranger' is for" in refused("replay", "j", "others.py:stranger")
     both = ("--with", "others.py:same", "--to", 3)
     assert "without --to and --step" in refused("replay", "j", "machines.py:total", *both)
     assert "Usage: headrace" in headrace("replay").output

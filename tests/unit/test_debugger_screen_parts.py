@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from debugger_tools import play_at_500, press, write_journal
+from debugger_tools import TRADE, lines, play_at_500, press, screen_test, write_journal
+
+import headrace as hr
 
 pytest.importorskip("textual", reason="the debugger's screen is an extra")
 
@@ -102,3 +104,24 @@ def test_mouse(journal: Path) -> None:
         assert session.place == 4
 
     play_at_500(journal, play)
+
+
+def test_a_step_that_failed_is_shown(tmp_path: Path) -> None:
+    @hr.machine(event=TRADE, initial=int, name="book")
+    def refuses(state: int, amount: int) -> Any:
+        if amount == 7:
+            raise ValueError("not [7]")
+        return state + amount, None
+
+    session = Session(str(write_journal(tmp_path / "refused.journal", 20)), refuses)
+    session.go(8)
+
+    async def play(app: Any, pilot: Any) -> None:
+        shown = "\n".join(lines(app))
+        assert "Outputs  0  a step failed" in shown
+        assert "✗ book failed, and changed nothing:" in shown
+        assert "ValueError: not [7]" in shown
+        await press(app, pilot, "down")
+        assert "failed" not in "\n".join(lines(app))
+
+    screen_test(session, play, size=(150, 30))

@@ -14,7 +14,6 @@ import headrace as hr
 from headrace.errors import (
     HistoryGone,
     JournalLocked,
-    JournalMismatch,
     StaleCall,
     StateError,
     StepError,
@@ -149,29 +148,6 @@ def test_one_engine_at_a_time(tmp_path: Path) -> None:
     hr.Engine(sums, journal=tmp_path).close()
 
 
-def test_a_journal_of_other_events(tmp_path: Path) -> None:
-    @hr.machine(event="<i8", initial=int)
-    def other(state: int, value: int) -> Any:
-        return state, None
-
-    hr.Engine(sums, journal=tmp_path).close()
-    with pytest.raises(JournalMismatch, match="is a journal of"):
-        hr.Engine(other, journal=tmp_path)
-    hr.Engine(sums, journal=tmp_path).close()  # the lock was given back
-
-
-def test_a_snapshot_of_another_version(tmp_path: Path) -> None:
-    with hr.Engine(sums, journal=tmp_path) as engine:
-        engine.publish(some_events(3))
-        engine.drain()
-        engine.snapshot()
-    newer = hr.machine(event=EVENT, output=sums.output, initial=dict, version=2, name="sums")(
-        sums.step
-    )
-    with pytest.raises(JournalMismatch, match="is of sums version 1, and sums version 2 cannot"):
-        hr.Engine(newer, journal=tmp_path)
-
-
 def test_failed_calls_are_passed_over_again(tmp_path: Path) -> None:
     with hr.Engine(sums, journal=tmp_path) as engine:
         engine.call((1, 5))
@@ -181,6 +157,21 @@ def test_failed_calls_are_passed_over_again(tmp_path: Path) -> None:
         assert engine.state == {1: 12}
     with hr.Engine(sums, journal=tmp_path) as engine:
         assert (engine.sequence, engine.state) == (3, {1: 12})
+
+
+def test_an_engine_that_was_halted_answers_no_call_again(tmp_path: Path) -> None:
+    engine = hr.Engine(sums, journal=tmp_path)
+    engine.call((1, 5), client="a", number=1)
+    engine.publish(events((1, -1)))
+    with pytest.raises(StepError):
+        engine.drain()
+    with pytest.raises(StepError, match="negative"):
+        engine.call((1, 5), client="a", number=1)
+    with pytest.raises(StepError):
+        engine.close()
+    with hr.Engine(sums, journal=tmp_path, on_error="dead_letter") as engine:
+        assert engine.call((1, 5), client="a", number=1)["total"].tolist() == [5]
+        assert engine.sequence == 2
 
 
 def test_an_input_that_halts(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from headrace.errors import (
     UsageError,
 )
 from headrace.replay import rehearse
-from headrace.replay.changes import ABSENT, Change, changes, value_at
+from headrace.replay.changes import ABSENT, Change
 
 COUNT = 2000
 
@@ -192,6 +191,50 @@ def test_step_and_back(history: hr.History) -> None:
         history.at(1.5)  # type: ignore[arg-type]
 
 
+def test_going_back_for_long(history: hr.History) -> None:
+    """Past bookmarks that were set on the way back, from one of them on, and on again."""
+    history.at(1490)
+    for sequence in range(1489, 480, -1):
+        moment = history.back()
+        assert (moment.sequence, moment.state) == (sequence, totals(some_events(sequence)))
+    assert history.distance(1000) < 1000 - 500  # not from the snapshot
+    history.at(700).state.clear()
+    assert history.back().state == totals(some_events(699))
+    assert history.step(800).state == totals(some_events(1499))
+
+
+def test_a_step_that_failed(tmp_path: Path) -> None:
+    with hr.Engine(sums, journal=tmp_path, on_error="dead_letter") as engine:
+        engine.publish(np.array([(1, 5), (1, -1), (1, 7)], EVENT))
+    past = hr.History(tmp_path, sums)
+    moment = past.at(2)
+    assert moment.error is not None
+    assert "machine 'sums' failed at event 1 {'key': 1, 'amount': -1}" in str(moment.error)
+    assert str(moment) == f"behind 2 inputs ({moment.error}): {{1: 5}}"
+    assert (moment.state, len(moment.outputs)) == ({1: 5}, 0)
+    assert [past.at(n).error is not None for n in (3, 2, 1, 0)] == [False, True, False, False]
+    assert past.step().error is None  # none is left from where one was before
+    assert past.step().error is not None
+    again = hr.Replay(tmp_path, sums).run()
+    assert (again.state, again.failed) == ({1: 12}, 1)
+
+
+def test_a_failure_behind_in_a_pipeline(tmp_path: Path) -> None:
+    def refuse(state: int, key: int, total: int) -> Any:
+        if total > 5:
+            raise ValueError("too much")
+        return state + total, None
+
+    line = sums >> hr.machine(event=SUM, initial=int)(refuse)
+    with hr.Engine(line, journal=tmp_path, on_error="dead_letter") as engine:
+        engine.publish(np.array([(1, 5), (1, -1), (1, 7)], EVENT))
+    past = hr.History(tmp_path, line)
+    assert [getattr(past.at(n).error, "machine", None) for n in range(4)] == [
+        None, None, "sums", "refuse",
+    ]  # fmt: skip
+    assert past.at(3).state == ({1: 12}, 5)
+
+
 def test_states_given_out_are_copies(history: hr.History) -> None:
     history.at(10).state.clear()
     assert history.at(10).state == totals(some_events(10))
@@ -324,57 +367,3 @@ def test_distances_and_bookmarks_of_a_walk(
     assert past.distance(80) == 1
     with pytest.raises(HistoryGone):
         past.distance(COUNT + 1)
-
-
-# -- changes -------------------------------------------------------------------------------------
-
-
-@dataclass
-class Box:
-    items: list[Any]
-    tags: set[str]
-
-
-def test_changes_by_place() -> None:
-    before = {"a": Box([1, 2, 3], {"x"}), "b": np.array([(1, 2.0)], [("n", "i4"), ("f", "f8")])}
-    after = {"a": Box([1, 5], {"y"}), "b": np.array([(1, 3.0)], [("n", "i4"), ("f", "f8")]), "c": 1}
-    assert [str(change) for change in changes(before, after)] == [
-        "state['a'].items[1]: 2 -> 5",
-        "state['a'].items[2]: 3 -> (absent)",
-        "state['a'].tags{'x'}: 'x' -> (absent)",
-        "state['a'].tags{'y'}: (absent) -> 'y'",
-        "state['b']['f'][0]: 2.0 -> 3.0",
-        "state['c']: (absent) -> 1",
-    ]
-
-
-def test_not_a_number_is_no_change() -> None:
-    assert changes(np.array([np.nan, 1.0]), np.array([np.nan, 1.0])) == []
-    assert changes({"x": float("nan")}, {"x": float("nan")}) == []
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("a.items[1]", 2),
-        ("state['a'].items[-1]", 3),
-        ("['a'].tags", {"x"}),
-        ("a.nothing", ABSENT),
-        ("a.items[9]", ABSENT),
-    ],
-)
-def test_values_by_path(path: str, value: Any) -> None:
-    assert value_at({"a": Box([1, 2, 3], {"x"})}, path) == value
-
-
-def test_versions_of_a_class_are_compared_field_by_field() -> None:
-    """As two files of a machine have them: another class of the same name, fields come and gone."""
-    old = make_dataclass("Account", ["cents", "limit"])(5, 1)
-    new = make_dataclass("Account", ["cents", "owner"])(7, "x")
-    assert changes([old], [new]) == [
-        Change("state[0].cents", 5, 7),
-        Change("state[0].limit", 1, ABSENT),
-        Change("state[0].owner", ABSENT, "x"),
-    ]
-    other = make_dataclass("Other", ["cents", "limit"])(5, 1)
-    assert changes(old, other) == [Change("state", old, other)]

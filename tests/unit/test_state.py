@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import enum
 import math
 import random
@@ -169,6 +170,76 @@ def test_what_is_one_stays_one() -> None:
     endless.append(endless)
     found = copy_state(endless)
     assert found is found[0]
+
+
+@dataclass(slots=True)
+class Slotted:
+    x: Any
+    y: list[int] = field(default_factory=list)
+    later: Any = field(init=False, repr=False)
+
+
+@dataclass(slots=True)
+class Below(Slotted):
+    z: dict[int, list[int]] = field(default_factory=dict)
+
+
+@dataclass
+class Loose(Slotted):
+    """It has slots, and a `__dict__` as well."""
+
+    w: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True, frozen=True)
+class Fixed:
+    items: list[int]
+
+
+@dataclass(slots=True)
+class Guarded:
+    items: list[int]
+    writes: int = 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name == "items":
+            object.__setattr__(self, "writes", 1)
+
+
+@pytest.mark.parametrize("kind", [Slotted, Below, Loose, Fixed, Guarded])
+def test_dataclasses_with_slots_are_copied_as_deepcopy_does(kind: Any) -> None:
+    one = kind([1])
+    if kind is Below:
+        one.z[1] = [2]
+    if kind is Loose:
+        one.w.append(3)
+    shared = {"a": one, "b": [one, one]}
+    for copied in (copy_state(shared), copy.deepcopy(shared)):
+        assert copied["a"] is copied["b"][0] is copied["b"][1] is not one
+        assert type(copied["a"]) is kind
+        assert repr(copied) == repr(shared)
+        first = getattr(copied["a"], dataclasses.fields(kind)[0].name)
+        first.append(7)
+        assert repr(one).count("7") == 0
+        assert hasattr(copied["a"], "later") == hasattr(one, "later") is False
+    if kind is Slotted:
+        one.later = [one]
+        copied = copy_state(one)
+        assert copied.later[0] is copied
+
+
+def test_sets_are_copied_with_what_is_in_them() -> None:
+    class Counter:
+        """It can be in a set, and change."""
+
+        count = 0
+
+    one = Counter()
+    copied = copy_state({"plain": {1, (2, "a")}, "objects": {one}, "of": one})
+    assert copied["plain"] == {1, (2, "a")}
+    assert copied["objects"] == {copied["of"]}
+    assert copied["of"] is not one
 
 
 class Colour(enum.Enum):

@@ -12,7 +12,7 @@ from headrace.errors import UsageError
 from headrace.machine import Machine
 from headrace.replay import History
 
-from .console import reported, stdout
+from .console import remark, reported, stdout
 from .loading import load
 
 
@@ -47,9 +47,16 @@ def debug(
             raise UsageError("--at goes without --html; --from says where a page begins")
         machine = load(application)
         if html is not None:
-            _write_page(html, History(folder, machine), begin, end)
+            history = History(folder, machine)
+            _tell_writer(history)
+            _write_page(html, history, begin, end)
         else:
             _show(folder, machine, at)
+
+
+def _tell_writer(history: History) -> None:
+    if history.other_writer is not None:
+        remark(f"the journal was written by {history.other_writer}")
 
 
 def _show(folder: str, machine: Machine | Pipeline, at: int | None) -> None:
@@ -68,6 +75,7 @@ def _show(folder: str, machine: Machine | Pipeline, at: int | None) -> None:
         session.go(at)
     if not is_terminal():
         raise UsageError("the debugger's screen needs a terminal; --html writes a page instead")
+    _tell_writer(session.history)
     run(session, folder)
 
 
@@ -81,5 +89,13 @@ def _write_page(file: str, history: History, begin: int | None, end: int | None)
 
     first = history.first_sequence if begin is None else begin
     last = history.end if end is None else end
+    if history.first_sequence == history.end:
+        raise UsageError("there is no input in the journal yet, and so nothing for a page")
+    if first >= last:
+        raise UsageError(
+            f"a page from input {first:,} to before input {last:,} would hold none; there are the "
+            f"inputs {history.first_sequence:,} to {history.end - 1:,}, so that --to goes up to "
+            f"{history.end:,}"
+        )
     write_page(file, history, first, last)
     stdout().print(f"inputs {first:,} to {last - 1:,} are in {file}", markup=False)

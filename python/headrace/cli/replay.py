@@ -73,6 +73,8 @@ def _replay(
     """Step over it, and tell how it went; whether it parted."""
     machine = load(application)
     run = Replay(folder.rstrip("/") or "/", machine, to=to, verify=verify, step=step and step.value)
+    if run.source.other_writer is not None:
+        remark(f"the journal was written by {run.source.other_writer}")
     console = stdout()
     begun = time.perf_counter()
     try:
@@ -99,6 +101,8 @@ def _replay(
         "digests checked": f"{run.checked:,}, all as they were" if verify else "none",
         "state digest": run.digest,
     }
+    if run.failed:
+        lines["steps failed"] = f"{run.failed:,}, which changed nothing"
     _print_lines(console, lines)
     if verify and not run.checked:
         remark("there is no digest on the way, so nothing was compared")

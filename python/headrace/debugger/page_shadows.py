@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from itertools import chain, compress, count
-from operator import is_, is_not
+from itertools import chain
+from operator import is_
 from typing import Any
 
 import numpy as np
 
 from headrace.debugger.page_shapes import Getter
 from headrace.debugger.page_text import ATOMS, inline
+from headrace.engine.comparing import moved
 
 
 @dataclasses.dataclass(slots=True)
@@ -23,8 +24,7 @@ class Rows:
     """Dataclasses of one kind, as all their atoms in a row."""
 
     kind: type
-    get: Getter
-    width: int
+    names: tuple[str, ...]
     atoms: list[Any]
 
 
@@ -82,16 +82,15 @@ def rows_of(kids: list[Any]) -> Rows | None:
         if not isinstance(kid, Branch) or kid.kind is not kind or kid.flat is None:
             return None
     atoms = list(chain.from_iterable(kid.flat for kid in kids))
-    return Rows(kind, first.get, len(first.kids), atoms)
+    return Rows(kind, tuple(field.name for field in dataclasses.fields(kind)), atoms)
 
 
 def suspects(shadow: Branch, children: Iterable[Any]) -> list[int]:
     """The places of children in which something may have changed; of those that there were."""
     kids, rows = shadow.kids, shadow.rows
-    if rows is not None and set(map(type, children)) == {rows.kind}:
-        atoms = chain.from_iterable(map(rows.get, children))
-        other = compress(count(), map(is_not, atoms, rows.atoms))
-        return sorted({at // rows.width for at in other})
+    found = None if rows is None else moved(children, rows.kind, rows.names, rows.atoms)
+    if found is not None:
+        return found
     pairs = zip(kids, children, strict=False)
     return [place for place, (kid, child) in enumerate(pairs) if not is_same(kid, child)]
 
@@ -106,7 +105,8 @@ def renew_rows(shadow: Branch, places: list[int]) -> None:
         if not isinstance(kid, Branch) or kid.kind is not rows.kind or kid.flat is None:
             shadow.rows = None
             return
-        rows.atoms[place * rows.width : (place + 1) * rows.width] = kid.flat
+        width = len(rows.names)
+        rows.atoms[place * width : (place + 1) * width] = kid.flat
 
 
 def flat_of(children: Sequence[Any], kids: list[Any]) -> Sequence[Any] | None:
@@ -116,12 +116,16 @@ def flat_of(children: Sequence[Any], kids: list[Any]) -> Sequence[Any] | None:
 
 
 def is_same(kid: Any, child: Any) -> bool:
-    """Whether a child is the very atom that it was, or a dataclass of the very same atoms."""
+    """Whether a child is the very atom that it was, or a container of the very same atoms."""
     if type(kid) is Leaf:
         return kid.value is child and child is not None
-    if type(kid) is Branch and kid.get is not None and kid.flat is not None:
-        return kid.kind is type(child) and all(map(is_, kid.get(child), kid.flat))
-    return False
+    if type(kid) is not Branch or kid.flat is None or kid.kind is not type(child):
+        return False
+    if kid.get is not None:
+        child = kid.get(child)
+    elif kid.kind is not list and kid.kind is not tuple:
+        return False
+    return len(child) == len(kid.flat) and all(map(is_, child, kid.flat))
 
 
 def gone_from(keys: list[Any], value: dict[Any, Any]) -> list[int]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from headrace.compose import Pipeline, stages_of
 from headrace.debugger.page_states import Edit, StateTracker, Tree
-from headrace.debugger.page_text import field_names, record_texts, shortened
+from headrace.debugger.page_text import failure_text, field_names, record_texts, shortened
 from headrace.errors import StepError, UsageError
 from headrace.events import payload
 from headrace.machine import Machine
@@ -138,9 +138,7 @@ class _Walk:
 
     def _failed(self, error: StepError, event: Records) -> bool:
         depth = [machine.name for machine in self._machines].index(error.machine)
-        cause = error.__cause__
-        text = str(error) if cause is None else f"{type(cause).__name__}: {cause}"
-        self._now.failures.append(Failure(depth, shortened(text)))
+        self._now.failures.append(Failure(depth, failure_text(error)))
         return True
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from headrace.errors import UsageError
+from headrace.errors import StepError, UsageError
 
 Records = np.ndarray[Any, Any]
 
@@ -145,6 +145,12 @@ def shortened(text: str) -> str:
         return visible(text)
     digest = xxhash.xxh3_64_hexdigest(text.encode("utf-8", "surrogatepass"))
     return visible(f"{text[:TEXT_MAX]}… ({len(text):,} characters, XXH3 {digest})")
+
+
+def failure_text(error: StepError) -> str:
+    """What a step has failed with; which one is told elsewhere."""
+    cause = error.__cause__
+    return shortened(str(error) if cause is None else f"{type(cause).__name__}: {cause}")
 
 
 def visible(text: str) -> str:

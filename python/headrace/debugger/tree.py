@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from headrace.replay.changes import ABSENT, Change
+from headrace.state import steady_repr
 
 CHILDREN_MAX = 200  # shown of one value until more is asked for
 FEW = 16  # of a value with more in it that nobody opened, only what changed is shown
@@ -41,13 +42,14 @@ def children(value: Any, path: str) -> Iterator[tuple[str, str, Any]]:
             yield name, f"{path}.{name}", one
     elif isinstance(value, Mapping):
         for key, one in value.items():
-            yield repr(key), f"{path}[{key!r}]", one
+            shown = steady_repr(key)
+            yield shown, f"{path}[{shown}]", one
     elif isinstance(value, list | tuple):
         for index, one in enumerate(value):
             yield str(index), f"{path}[{index}]", one
     elif isinstance(value, set | frozenset):
         for one in sorted(value, key=_by_kind):
-            yield "", f"{path}{{{one!r}}}", one
+            yield "", f"{path}{{{steady_repr(one)}}}", one
     elif isinstance(value, np.ndarray | np.void) and value.dtype.names is not None:
         for name in value.dtype.names:
             yield name, f"{path}[{name!r}]", value[name]
@@ -58,7 +60,9 @@ def children(value: Any, path: str) -> Iterator[tuple[str, str, Any]]:
 
 
 def _by_kind(value: Any) -> tuple[str, Any]:
-    return ("", value) if isinstance(value, int | float) else (type(value).__name__, repr(value))
+    if isinstance(value, int | float):
+        return "", value
+    return type(value).__name__, steady_repr(value)
 
 
 def count_inside(value: Any) -> int:
@@ -81,7 +85,7 @@ def text_of(value: Any) -> str:
         return type(value).__name__
     if isinstance(value, list | tuple):
         simple = inside <= 8 and not any(count_inside(each) for each in value)
-        return _short(repr(value)) if simple else f"{inside:,} items"
+        return _short(steady_repr(value)) if simple else f"{inside:,} items"
     if isinstance(value, np.ndarray):
         if value.ndim == 0:
             return f"{inside} fields" if inside else number_text(value.item())

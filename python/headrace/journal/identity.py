@@ -47,9 +47,27 @@ class Identity:
         except (msgspec.DecodeError, KeyError, RecursionError, UnicodeDecodeError) as error:
             raise RingFormatError(f"its description cannot be read: {error}") from None
 
-    def check_fits(self, folder: str, event: np.dtype[Any], machine: str) -> None:
-        """Raise JournalMismatch unless a machine can go on with this journal."""
+    def check_events(self, folder: str, event: np.dtype[Any], machine: str) -> None:
+        """Raise JournalMismatch unless a machine can step over what is in this journal."""
         if self.event != event:
             raise JournalMismatch(
-                f"{folder} is a journal of {self.event}; machine {machine!r} takes {event}"
+                f"{folder} is a journal of {self.event}, written by machine {self.machine!r}; "
+                f"machine {machine!r} is for {event}"
             )
+
+    def check_fits(self, folder: str, event: np.dtype[Any], machine: str) -> None:
+        """Raise JournalMismatch unless a machine can go on writing this journal.
+
+        A new version can, so it is its name that has to stay.
+        """
+        self.check_events(folder, event, machine)
+        if self.machine != machine:
+            raise JournalMismatch(
+                f"{folder} is the journal of machine {self.machine!r}, and {machine!r} would go on "
+                f"with it. If that is meant, give it the name that stands there "
+                f"({_names(self.machine)}); else give it a folder of its own"
+            )
+
+
+def _names(machine: str) -> str:
+    return ", ".join(f"name={name!r}" for name in machine.split(" >> "))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator
+from functools import cache
+from itertools import islice, repeat, zip_longest
+from operator import attrgetter, is_
+from typing import Any, cast
 
 import numpy as np
 
-from headrace.state import difference
+from headrace.state import difference, steady_repr
 
 CHANGES_MAX = 10_000
 
@@ -33,48 +36,101 @@ class Change:
     after: Any
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.before!r} -> {self.after!r}"
+        return f"{self.path}: {steady_repr(self.before)} -> {steady_repr(self.after)}"
 
 
 def changes(before: Any, after: Any, path: str = "state") -> list[Change]:
     """All places in which two states differ, at most CHANGES_MAX of them, in order."""
-    found = []
-    for change in _walk(before, after, path):
-        found.append(change)
-        if len(found) == CHANGES_MAX:
-            break
-    return found
+    return list(islice(_walk(before, after, (None, "", path)), CHANGES_MAX))
 
 
-def _walk(before: Any, after: Any, path: str) -> Iterator[Change]:
+# On the way to a value: the way to what it is in, the kind of the last step, and its name or key.
+# It becomes a text only where something differs.
+_Way = tuple[Any, str, Any]
+
+
+def _text(way: _Way) -> str:
+    parts: list[str] = []
+    above: _Way | None = way
+    while above is not None:
+        above, kind, key = above
+        if kind == ".":
+            parts.append(f".{key}")
+        elif kind:
+            parts.append(f"{kind[0]}{steady_repr(key)}{kind[1]}")
+        else:
+            parts.append(key)
+    return "".join(reversed(parts))
+
+
+def _walk(before: Any, after: Any, way: _Way) -> Iterator[Change]:
     if before is after:
         return
     if type(before) is not type(after) and not _are_versions(before, after):
-        yield Change(path, before, after)
-    elif dataclasses.is_dataclass(before) and not isinstance(before, type):
-        names = [field.name for each in (before, after) for field in dataclasses.fields(each)]
-        for name in dict.fromkeys(names):
-            one, other = getattr(before, name, ABSENT), getattr(after, name, ABSENT)
-            yield from _walk(one, other, f"{path}.{name}")
-    elif isinstance(before, tuple) and hasattr(before, "_fields"):
-        for name, one, other in zip(before._fields, before, after, strict=True):
-            yield from _walk(one, other, f"{path}.{name}")
-    elif isinstance(before, dict):
-        for key in [*before, *[key for key in after if key not in before]]:
-            yield from _walk(before.get(key, ABSENT), after.get(key, ABSENT), f"{path}[{key!r}]")
-    elif isinstance(before, (list, tuple)):
-        for index in range(max(len(before), len(after))):
-            one = before[index] if index < len(before) else ABSENT
-            other = after[index] if index < len(after) else ABSENT
-            yield from _walk(one, other, f"{path}[{index}]")
+        yield Change(_text(way), before, after)
     elif isinstance(before, (set, frozenset)):
-        for one in sorted(before ^ after, key=repr):
+        for one in sorted(before ^ after, key=steady_repr):
             there = one in before
-            yield Change(f"{path}{{{one!r}}}", one if there else ABSENT, ABSENT if there else one)
+            path = _text((way, "{}", one))
+            yield Change(path, one if there else ABSENT, ABSENT if there else one)
     elif isinstance(before, np.ndarray):
-        yield from _walk_arrays(before, after, path)
-    elif difference(before, after) is not None:
-        yield Change(path, before, after)
+        yield from _walk_arrays(before, after, _text(way))
+    else:
+        parts = _parts(before, after)
+        if parts is not None:
+            for kind, key, one, other in parts:
+                if one is not other and not _holds_the_same(one, other):
+                    yield from _walk(one, other, (way, kind, key))
+        elif difference(before, after) is not None:
+            yield Change(_text(way), before, after)
+
+
+def _parts(before: Any, after: Any) -> Iterator[tuple[str, Any, Any, Any]] | None:
+    """What is in two containers of a kind, side by side; None: they are none."""
+    if isinstance(before, dict):
+        return _entries(before, after)
+    if isinstance(before, tuple) and hasattr(before, "_fields"):
+        return zip(repeat("."), before._fields, before, after, strict=False)
+    if isinstance(before, (list, tuple)):
+        pairs = zip_longest(before, after, fillvalue=ABSENT)
+        return (("[]", index, one, other) for index, (one, other) in enumerate(pairs))
+    if dataclasses.is_dataclass(before) and not isinstance(before, type):
+        kinds = dict.fromkeys((type(before), type(after)))
+        names = dict.fromkeys(each.name for kind in kinds for each in dataclasses.fields(kind))
+        return (
+            (".", name, getattr(before, name, ABSENT), getattr(after, name, ABSENT))
+            for name in names
+        )
+    return None
+
+
+def _holds_the_same(one: Any, other: Any) -> bool:
+    """Whether two dataclasses of a kind have the very same objects in them: told quickly."""
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    get = _getter(cast(Hashable, kind))
+    try:
+        return get is not None and all(map(is_, get(one), get(other)))
+    except AttributeError:
+        return False
+
+
+@cache
+def _getter(kind: Any) -> Callable[[Any], tuple[Any, ...]] | None:
+    """What reads all fields of a dataclass of two or more at once; None for other classes."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    names = [field.name for field in dataclasses.fields(kind)]
+    return attrgetter(*names) if len(names) > 1 else None
+
+
+def _entries(before: dict[Any, Any], after: dict[Any, Any]) -> Iterator[tuple[str, Any, Any, Any]]:
+    for key, one in before.items():
+        yield "[]", key, one, after.get(key, ABSENT)
+    for key, one in after.items():
+        if key not in before:
+            yield "[]", key, ABSENT, one
 
 
 def _are_versions(one: Any, other: Any) -> bool:

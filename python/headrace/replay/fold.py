@@ -189,7 +189,8 @@ class Fold:
         for stepper, state, sequence in zip(
             self.steppers, bookmark.states, bookmark.sequences, strict=True
         ):
-            stepper.restore(copy_state(state), sequence)
+            kept = None if isinstance(state, np.ndarray) else state
+            stepper.restore(copy_state(state), sequence, kept)
         self.sequence = bookmark.sequence
         self._sequences = list(bookmark.sequences)
         self.made = list(bookmark.made)
@@ -237,7 +238,7 @@ class Fold:
         if names != have:
             raise JournalMismatch(
                 f"the snapshot before input {snapshot.sequence:,} is of {_named(names)}, and "
-                f"{_named(have)} cannot go on from it; replay from the beginning"
+                f"{_named(have)} cannot go on from it"
             )
         for index, stage in enumerate(snapshot.stages):
             state = decode_state(stage.state, known_classes(self.machines[index]))

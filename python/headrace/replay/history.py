@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from headrace.compose import Pipeline
-from headrace.errors import HistoryGone, UsageError
+from headrace.errors import HistoryGone, JournalMismatch, StateError, StepError, UsageError
+from headrace.journal.snapshots import Snapshot
 from headrace.machine import Machine
 from headrace.replay.branch import Branch, Edit, make_branch
 from headrace.replay.changes import Change, changes, value_at
@@ -30,6 +31,7 @@ BOOKMARK_SECONDS = 0.008  # of stepping between two bookmarks
 LOOKED_AT_SECONDS = 0.1  # the same where each state is looked at
 BOOKMARK_SPACING = 10  # so many times what a bookmark costs, at the least
 BOOKMARKS_MAX = 256
+BACK_INPUTS = 256  # on the way back a bookmark is set so many before: one goes back step by step
 _CHUNK = 4096  # inputs between two looks at the clock
 
 
@@ -42,9 +44,11 @@ class Moment:
     event: Records | None  # the last of these inputs, an array of length 1
     time_ns: int | None  # when it came, nanoseconds since 1970
     outputs: Records  # that it led to
+    error: StepError | None = None  # the step over it failed, and changed nothing; the first one
 
     def __str__(self) -> str:
-        return f"behind {self.sequence:,} inputs: {self.state!r}"
+        told = "" if self.error is None else f" ({self.error})"
+        return f"behind {self.sequence:,} inputs{told}: {self.state!r}"
 
 
 class History:
@@ -60,9 +64,11 @@ class History:
         self, path: Any, machine: Machine | Pipeline, *, step: str | None = None
     ) -> None:
         self._source = Source(path, machine)
-        self._fold = self._source.fold(step)
+        self._error: StepError | None = None  # the first one of the last input stepped over
+        self._fold = self._source.fold(step, on_failure=self._failed)
         self._bookmarks: dict[int, Bookmark] = {}
         self._snapshots: list[int] = []
+        self._unfit: set[int] = set()  # snapshots that are damaged, or of another machine
         self.machine = machine
         self.sequence = 0
         self.refresh()
@@ -71,7 +77,8 @@ class History:
     def refresh(self) -> int:
         """Look how far the journal goes now: `end`."""
         self._source.refresh()
-        self._snapshots = self._source.snapshot_sequences()
+        there = self._source.snapshot_sequences()
+        self._snapshots = [each for each in there if each not in self._unfit]
         self._end = self._source.index.end
         return self._end
 
@@ -93,6 +100,11 @@ class History:
         """Where there are snapshots."""
         return list(self._snapshots)
 
+    @property
+    def other_writer(self) -> str | None:
+        """Who wrote the journal last, if by name or version it was another machine."""
+        return self._source.other_writer
+
     # Going somewhere.
 
     def at(self, sequence: int) -> Moment:
@@ -106,7 +118,7 @@ class History:
         event = time_ns = None
         if sequence > self._source.index.first:
             event, time_ns = self.event(sequence - 1)
-        return Moment(sequence, self._fold.state, event, time_ns, outputs)
+        return Moment(sequence, self._fold.state, event, time_ns, outputs, self._error)
 
     def step(self, count: int = 1) -> Moment:
         """Go on by one input, or several."""
@@ -149,13 +161,22 @@ class History:
         fold = self._fold
         before = max(sequence - 1, self.first_sequence)
         nearest = self._nearest(before)
+        back = fold.sequence > before
         if not nearest <= fold.sequence <= before:
             self._restore(nearest)
+        if back and before - fold.sequence > 2 * BACK_INPUTS:
+            self._run_to(before - BACK_INPUTS)
+            self._set_bookmark()
         self._run_to(before)
+        self._error = None
         if sequence > before:
             for events, times in self._source.index.slices(before, sequence):
                 return fold.run(events, times)
         return fold.no_outputs()
+
+    def _failed(self, error: StepError) -> None:
+        if self._error is None or self._error.origin != error.origin:
+            self._error = error
 
     def _nearest(self, sequence: int) -> int:
         known = sorted({*self._bookmarks, *self._snapshots, self.first_sequence})
@@ -167,13 +188,29 @@ class History:
             self._fold.go_to(bookmark)
             return
         snapshot = self._source.snapshot(sequence) if sequence in self._snapshots else None
-        if snapshot is not None:
-            self._fold.restore(snapshot)
-        elif sequence == 0:
+        if snapshot is not None and self._restored(snapshot):
+            return
+        if sequence == 0:
             self._fold.start_anew()
+        elif sequence not in self._snapshots:
+            raise HistoryGone(
+                f"{self._source.folder}: the inputs before {self._source.index.first:,} are not "
+                "kept, and no snapshot stands for them"
+            )
         else:
-            self._snapshots.remove(sequence)  # damaged: the one before will do
+            self._unfit.add(sequence)  # the one before will do
+            self._snapshots.remove(sequence)
             self._restore(self._nearest(sequence))
+
+    def _restored(self, snapshot: Snapshot) -> bool:
+        """Go on from a snapshot; False: another machine made it, and there is a way without it."""
+        try:
+            self._fold.restore(snapshot)
+        except (JournalMismatch, StateError):
+            if self._source.index.first:
+                raise
+            return False
+        return True
 
     def _run_to(self, sequence: int) -> None:
         """Step over inputs, setting bookmarks on the way."""

@@ -77,9 +77,15 @@ def explain_parting(
         told.append("outputs differ")
     if one.digest != digest.state:
         told.append(f"the state differs{_state_changes(source, one)}")
+    writer = source.other_writer
+    why = (
+        "The machine is another one than wrote the journal, or it depends on something else than "
+        "its inputs"
+        if writer is None
+        else f"The journal was written by {writer}"
+    )
     return ReplayParted(
-        f"the replay goes another way {'; '.join(told)}. The machine is another one than wrote the "
-        "journal, or it depends on something else than its inputs",
+        f"the replay goes another way {'; '.join(told)}. {why}",
         first,
         last,
     )

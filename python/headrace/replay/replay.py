@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from headrace.compose import Pipeline
-from headrace.errors import HistoryGone
+from headrace.errors import HistoryGone, StepError
 from headrace.journal.index import Index
 from headrace.journal.notes import Digest
 from headrace.journal.reader import Reader
@@ -28,7 +28,8 @@ class Replay:
     """A machine being stepped over a journal. Lazy: what is asked for first makes it run.
 
     `sequence`, `state`, `digest` and `made` (how many outputs) are those at its end. `checked`
-    counts the digests that were compared. Not thread-safe.
+    counts the digests that were compared, `failed` the steps that raised: they changed nothing, and
+    were passed over. Not thread-safe.
     """
 
     def __init__(
@@ -42,9 +43,10 @@ class Replay:
     ) -> None:
         self.source = Source(path, machine)
         self.checked = 0
+        self.failed = 0
         self._verify = verify
         self._step = step
-        self._fold = self.source.fold(step)
+        self._fold = self.source.fold(step, on_failure=self._count_failure)
         end = self.source.index.end
         self.end = end if to is None else to
         if not 0 <= self.end <= end:
@@ -57,6 +59,9 @@ class Replay:
         self._marks = [mark for mark in marks if self.start < mark <= self.end] if verify else []
         self._since = self.start  # of the outputs that are being digested
         self._good = self._fold.bookmark()
+
+    def _count_failure(self, error: StepError) -> None:
+        self.failed += 1
 
     def _begin(self) -> int:
         """Stand at the first input, or at the oldest snapshot where inputs are gone."""

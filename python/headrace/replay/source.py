@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from headrace.compose import Pipeline, stages_of
@@ -10,13 +11,13 @@ from headrace.errors import StepError, UsageError
 from headrace.journal.folder import list_snapshots
 from headrace.journal.index import Index
 from headrace.journal.layout import BadHeader
-from headrace.journal.notes import Called, Digest
+from headrace.journal.notes import Called, Digest, Opened
 from headrace.journal.reader import Reader
 from headrace.journal.settings import Journal
 from headrace.journal.snapshots import Snapshot, read_snapshot
 from headrace.machine import Machine
 from headrace.ports import Disk, LocalDisk
-from headrace.replay.fold import Fold, name_of
+from headrace.replay.fold import Fold, name_of, version_of
 
 
 class Source:
@@ -39,9 +40,12 @@ class Source:
             raise UsageError(f"{self.folder}: the journal is empty: no engine has written to it")
         self.journal_id = self.reader.segment(*self.reader.names[-1]).header.journal_id
         event = stages_of(machine)[0].event
-        self.reader.identity.check_fits(self.folder, event, name_of(machine))
+        identity = self.reader.identity
+        # By what name it goes does not matter: other machines may be tried on a journal.
+        identity.check_events(self.folder, event, name_of(machine))
         self.index = Index(self.reader)
         self.called: set[int] = set()
+        self.writer = identity.machine, identity.version  # who wrote last
         self.digests: dict[int, list[Digest]] = {}
         self.refresh()
         # Whether the end is where the journal ends, or where it is damaged.
@@ -54,17 +58,37 @@ class Source:
         for note in self.index.notes():
             if isinstance(note, Called):
                 self.called.add(note.sequence)
+            elif isinstance(note, Opened):
+                self.writer = note.machine, note.version
             elif isinstance(note, Digest):
                 known = self.digests.setdefault(note.sequence, [])
                 if note not in known:
                     known.append(note)
 
-    def fold(self, step: str | None = None, machine: Machine | Pipeline | None = None) -> Fold:
-        """A fold that passes failed steps over, as the engine did or could have done."""
-        return Fold(machine or self.machine, step, self._pass_over)
+    @property
+    def other_writer(self) -> str | None:
+        """Who wrote the journal last, if by name or version it was another machine."""
+        have = name_of(self.machine), version_of(self.machine)
+        if self.writer == have:
+            return None
+        return f"{self.writer[0]} (version {self.writer[1]}), not by {have[0]} (version {have[1]})"
 
-    def _pass_over(self, error: StepError, event: Any) -> bool:
-        return True
+    def fold(
+        self,
+        step: str | None = None,
+        machine: Machine | Pipeline | None = None,
+        on_failure: Callable[[StepError], None] = lambda error: None,
+    ) -> Fold:
+        """A fold that passes failed steps over, as the engine did or could have done.
+
+        `on_failure` is told of each.
+        """
+
+        def pass_over(error: StepError, event: Any) -> bool:
+            on_failure(error)
+            return True
+
+        return Fold(machine or self.machine, step, pass_over)
 
     def snapshot_sequences(self) -> list[int]:
         """Where there are snapshots, in order."""

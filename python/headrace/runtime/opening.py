@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from headrace.compose import Pipeline
-from headrace.errors import StepError
+from headrace.errors import JournalMismatch, StepError
 from headrace.journal.failing import failing
 from headrace.journal.folder import take_lock
 from headrace.journal.identity import Identity, own_version
@@ -16,6 +16,7 @@ from headrace.journal.notes import Called, Opened
 from headrace.journal.recovery import Recovery, Tail
 from headrace.journal.segment import Frame
 from headrace.journal.settings import Journal
+from headrace.journal.snapshots import Snapshot
 from headrace.journal.writer import Writer
 from headrace.machine import Machine
 from headrace.replay.fold import Fold, name_of, version_of
@@ -90,7 +91,7 @@ class Opening:
             tail.reader.identity.check_fits(settings.path, event, name_of(machine))
         snapshot = tail.recovery.snapshot
         if snapshot is not None:
-            self.fold.restore(snapshot)
+            self._restore(snapshot, tail)
             self._answers.restore(snapshot.answers)
         if self._outputs is not None:
             self._outputs.open(self.fold.made[-1])
@@ -113,6 +114,17 @@ class Opening:
         opened = Opened(writer.sequence, identity.machine, identity.version, identity.headrace)
         writer.append(np.empty(0, event), np.empty(0, np.int64), [opened])
         return tail.recovery, writer
+
+    def _restore(self, snapshot: Snapshot, tail: Tail) -> None:
+        try:
+            self.fold.restore(snapshot)
+        except JournalMismatch as error:
+            if tail.reader is None or tail.reader.first_sequence:
+                raise  # the inputs before the snapshot are gone
+            raise JournalMismatch(
+                f"{self.settings.path}: {error}. To have it step over all inputs anew, move the "
+                "files *.snapshot out of the folder"
+            ) from None
 
     def _step_over(self, frame: Frame) -> None:
         begin = max(0, self.fold.sequence - frame.first_sequence)

@@ -74,7 +74,7 @@ class Main(Asking):
             f" State behind {moment.sequence:,}  [{FAINT}]{told}[/] "
         )
         self.query_one(InputPanel).show(moment, session.first)
-        self.query_one(OutputPanel).show(moment.outputs)
+        self.query_one(OutputPanel).show(moment)
         self.show_frame()
 
     def show_frame(self) -> None:

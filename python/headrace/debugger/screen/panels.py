@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Any
 
 from rich.text import Text
@@ -10,8 +11,9 @@ from textual.events import Click
 from textual.widgets import Static
 
 from headrace.debugger.layout import date_and_clock, fields, grid, output_lines
+from headrace.debugger.page_text import failure_text
 from headrace.debugger.screen.keys import KEYS, Key
-from headrace.debugger.screen.palette import FAINT, TEXTS
+from headrace.debugger.screen.palette import FAINT, GONE, TEXTS
 from headrace.debugger.session import Session
 from headrace.replay import Moment
 
@@ -51,12 +53,19 @@ class OutputPanel(VerticalScroll):
         """One text."""
         yield Static(id="output-text")
 
-    def show(self, outputs: Any) -> None:
-        """Show records."""
-        count = len(outputs)
-        self.border_title = f" Outputs  [{FAINT}]{count:,}[/] "
-        text = outputs_text(outputs, max(20, self.content_region.width - 1))
-        if not count:
+    def show(self, moment: Moment) -> None:
+        """Show the outputs of a moment; above them, that a step has failed."""
+        outputs, error = moment.outputs, moment.error
+        count, width = len(outputs), max(20, self.content_region.width - 1)
+        failed = "" if error is None else f"  [{GONE}]a step failed[/]"
+        self.border_title = f" Outputs  [{FAINT}]{count:,}[/]{failed} "
+        text = Text(no_wrap=True, end="")
+        if error is not None:
+            told = f"✗ {error.machine} failed, and changed nothing: {failure_text(error)}"
+            text.append("\n".join(f" {line}" for line in wrap(told, width)), TEXTS["error"])
+            text.append("\n" if count else "")
+        text.append(outputs_text(outputs, width))
+        if not count and error is None:
             text.append(" this input led to none", TEXTS["faint"])
         self.query_one("#output-text", Static).update(text)
 
