@@ -229,6 +229,15 @@ RECOVERY_MUTANTS = [
         "            if False:\n",
         READING + "what_is_being_written_is_no_damage_to_a_check"),
     Planted(
+        "segment that is dropped is damage", "a running engine's journal is told to be damaged",
+        SCAN,
+        "        except FileNotFoundError:\n            raise\n", "",
+        READING + "what_is_dropped_is_no_damage_to_a_check"),
+    Planted(
+        "snapshots from before the drop", "the beginning is told to be missing", SCAN,
+        "    if walk.dropped:", "    if False:",
+        READING + "what_is_dropped_is_no_damage_to_a_check"),
+    Planted(
         "any header is the one", "a segment is given a header that it never had", MENDING,
         "                exact = first.previous == check\n", "                exact = True\n",
         REPAIR + "a_header_is_put_together_again"),

@@ -8,8 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from journal_tools import EVENT, SEGMENT_BYTES, flip, new_writer, read_all, some_events, write_some
+from journal_tools import (
+    EVENT,
+    SEGMENT_BYTES,
+    flip,
+    new_writer,
+    read_all,
+    some_events,
+    sums,
+    write_some,
+)
+from repair_tools import made_journal, settings
 
+import headrace as hr
 from headrace.errors import JournalDamaged
 from headrace.journal.check import WHOLE, check
 from headrace.journal.folder import list_segments
@@ -219,6 +230,30 @@ def test_what_is_being_written_is_no_damage_to_a_check(monkeypatch: pytest.Monke
     write_at_the_end(writer, monkeypatch)
     found = check(disk, FOLDER)
     assert (found.level, found.findings) == (WHOLE, [])
+
+
+def test_what_is_dropped_is_no_damage_to_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that keeps only what is behind its snapshots makes one, while old ones are read."""
+    disk = made_journal(60, (10, 20), keep="snapshots", snapshots_kept=2)
+    names = list_segments(disk, FOLDER)
+    look = Segment.frame_at
+    left = [4]
+
+    def looked(self: Segment, position: Position) -> Any:
+        left[0] -= 1
+        if not left[0]:
+            with hr.Engine(sums, journal=settings(disk, keep="snapshots", snapshots_kept=1)) as one:
+                one.snapshot()
+        return look(self, position)
+
+    monkeypatch.setattr(Segment, "frame_at", looked)
+    found = check(disk, FOLDER)
+    assert (found.level, found.findings) == (WHOLE, [])
+    assert [each.sequence for each in found.scan.snapshots] == [6000]
+    there = list_segments(disk, FOLDER)
+    assert there[0] > names[0]
+    assert [each.name for each in found.scan.segments] == [n for n in names if n >= there[0]]
+    assert [(s.first, s.begin) for s in found.scan.stretches] == [(0, there[0][1])]
 
 
 def test_a_frame_that_is_there_in_part_is_not_there_yet() -> None:

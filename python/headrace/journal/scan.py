@@ -145,7 +145,11 @@ def scan(
     headers = Headers(disk, folder, names)
     found.opened = headers.model
     _read_snapshots(found, sequences, headers.journal_id)
-    _Walk(found, headers, on_frame).run(names)
+    walk = _Walk(found, headers, on_frame)
+    walk.run(names)
+    if walk.dropped:  # for newer snapshots than were there
+        found.snapshots.clear()
+        _read_snapshots(found, list_snapshots(disk, folder), headers.journal_id)
     return found
 
 
@@ -160,6 +164,8 @@ def _read_snapshots(found: Scan, sequences: list[int], journal_id: bytes | None)
             file.close()
             snapshot = read_snapshot(found.disk, found.folder, sequence, journal_id)
             each.made = snapshot.stages[-1].made
+        except FileNotFoundError:
+            found.snapshots.pop()  # an engine has dropped it meanwhile
         except (BadHeader, OSError) as error:
             each.bad = str(error)
 
@@ -175,6 +181,7 @@ class _Walk:
         self.headers = headers
         self.at: Position | None = None  # where the frames so far end; None: nowhere yet
         self.index = -1
+        self.dropped = False
         self.stretch: Stretch | None = None  # which what is read belongs to
         self.last_frame: Frame | None = None
         self._last_end: Position | None = None
@@ -182,8 +189,11 @@ class _Walk:
         self._claims: list[tuple[int, int]] = []  # how many breaks there had been, synced up to
 
     def run(self, names: list[Name]) -> None:
-        for self.index, name in enumerate(names):
-            self._segment(name)
+        for name in names:
+            try:
+                self._segment(name)
+            except FileNotFoundError:
+                self._forget()
         if self.at is not None and self.found.segments:
             self._judge_end()
         self._judge()
@@ -193,8 +203,9 @@ class _Walk:
 
     def _segment(self, name: Name) -> None:
         found = SegmentFound(name, join(self.found.folder, segment_name(*name)), end=name[1])
-        self.found.segments.append(found)
         segment = self._open(found)
+        self.index = len(self.found.segments)
+        self.found.segments.append(found)
         if segment is None:
             self._break(0, found.header, resumed=None, sure=True)
             self.at, self._stop_reason = None, ""
@@ -207,6 +218,15 @@ class _Walk:
             self._claim(segment.header.synced_sequence)
         self._frames(segment, found)
 
+    def _forget(self) -> None:
+        """An engine has dropped a segment meanwhile, and so all that were before it."""
+        self.dropped = True
+        self.at, self.stretch, self._stop_reason = None, None, ""
+        for each in (self.found.segments, self.found.breaks, self.found.stretches):
+            each.clear()
+        self.found.unused.clear()
+        self._claims.clear()
+
     def _open(self, found: SegmentFound) -> Segment | None:
         try:
             segment = Segment(self.found.disk, self.found.folder, *found.name)
@@ -216,6 +236,8 @@ class _Walk:
             return None
         except JournalDamaged as error:
             found.header = str(error).split(": ", 1)[-1]
+        except FileNotFoundError:
+            raise
         except OSError as error:
             found.header = f"it cannot be read: {error.strerror or error}"
             return None
