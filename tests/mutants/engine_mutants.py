@@ -77,7 +77,8 @@ ENGINE_MUTANTS = [
         STEPPER_PYX,
         "        if not self._copied_in_place():\n"
         "            self.checkpoint = self._copied(self.steps.state) if kept is None else kept\n",
-        "        if not self._copied_in_place():\n            self.checkpoint = self.steps.state\n",
+        "        if not self._copied_in_place():\n"
+        "            self.checkpoint = self.steps.state if kept is None else kept\n",
         STEPPER + "failing_step_leaves_state_and_can_be_skipped"),
     Planted(
         "checkpoint given away", "the state after a failure is the checkpoint itself", STEPPER_PYX,
@@ -125,6 +126,12 @@ ENGINE_MUTANTS = [
         "_copy(<object>item, memo)\n",
         "        pass\n",
         RECOVERY + "every_state_comes_back"),
+    Planted(
+        "what is in slots shared", "a checkpoint has the containers of the state's own dataclasses",
+        COPYING,
+        "setattr(result, name, one if type(one) in ATOMS else _copy(one, memo))",
+        "setattr(result, name, one)",
+        "unit/test_state.py::test_dataclasses_with_slots_are_copied_as_deepcopy_does"),
     Planted(
         "native outputs_max unchecked", "a step that writes more than it said is believed",
         NATIVE_PYX,
