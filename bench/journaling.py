@@ -96,8 +96,11 @@ def saturated(level: str | None, count: int) -> Sample:
     return rate_sample(laps * WIDE_LAP, seconds, found, wanted)
 
 
-def bare_writes(prepared: bool, count: int) -> Sample:
-    """The same bytes in the same sizes: write, fdatasync; to a new file, or one of zeros."""
+def bare_writes(prepared: bool, count: int, *, sync: bool = True) -> Sample:
+    """The same bytes in the same sizes: write, fdatasync; to a new file, or one of zeros.
+
+    Without `sync` the system has them in memory only, which is what the other levels ask of it.
+    """
     sizes = frame_sizes or [1 << 20] * 8
     data = memoryview(np.ones(max(sizes), np.uint8))
     with folder() as path:
@@ -112,7 +115,8 @@ def bare_writes(prepared: bool, count: int) -> Sample:
                 offset = 0
                 for size in sizes:
                     os.pwrite(fd, data[:size], offset)
-                    os.fdatasync(fd)
+                    if sync:
+                        os.fdatasync(fd)
                     offset += size
 
             seconds, _ = timed(work)
@@ -315,12 +319,12 @@ def beside_snapshots(with_them: bool, count: int) -> Sample:
             return _latencies(one, count, lambda: engine.sequence, 64 * count)
 
 
-def durable_sum(batch: int, count: int) -> Sample:
+def durable_sum(batch: int, kind: str, count: int) -> Sample:
     """A keyed sum whose inputs are published `batch` at a time, until all are safe."""
     events = machines.payments()[:count]
     with folder() as path:
         settings = _settings(path, "fsync")
-        with hr.Engine(machines.keyed_sum("python"), journal=settings) as engine:
+        with hr.Engine(machines.keyed_sum(kind), journal=settings) as engine:
 
             def work() -> None:
                 for at in range(0, len(events), batch):

@@ -128,6 +128,7 @@ def _writer(disk: Disk, level: str = "fsync", version: str = "1", at: Any = None
         segment_bytes=SEGMENT_BYTES,
         at=at,
         journal_id=JOURNAL_ID,
+        unsynced_max=0,
     )
 
 

@@ -11,9 +11,11 @@ from bench.peers import durable
 
 APPENDED, PREPARED = "write, fdatasync (new file)", "write, fdatasync (file of zeros)"
 BLOCK = "write 4 KB, fdatasync"
+WRITTEN = "write (new file)"
 NO_JOURNAL = "no journal"
 CHECKED = "read and checksum"
 LOOP = "bare for over tuples"
+BY_BATCH = "batch step"
 EVENTSOURCING, REDIS = "eventsourcing", "redis stream"
 WITHOUT = "without snapshots"
 
@@ -34,6 +36,7 @@ def saturated() -> Figure:
                 level: plain(partial(journaling.saturated, level), **WIDE)
                 for level in ("os", "none")
             },
+            WRITTEN: plain(partial(journaling.bare_writes, False, sync=False), **WIDE),
             NO_JOURNAL: plain(partial(journaling.saturated, None), **WIDE),
         },
         [
@@ -41,6 +44,10 @@ def saturated() -> Figure:
             Check("durable events, 64 B, saturated", "", OURS, PREPARED, "rate", ">=", None),
             Check("journal of level", "os", "os", NO_JOURNAL, "rate", ">=", 0.5),
             Check("journal of level", "none", "none", NO_JOURNAL, "rate", ">=", 0.7),
+            *(
+                Check("journal of level", level, level, WRITTEN, "rate", ">=", None)
+                for level in ("os", "none")
+            ),
         ],
         seconds=0.1,
     )
@@ -124,12 +131,14 @@ def databases() -> list[Figure]:
         Figure(
             f"journal-sum-{batch}",
             {
-                OURS: plain(partial(journaling.durable_sum, batch), **ours[batch]),
+                OURS: plain(partial(journaling.durable_sum, batch, "python"), **ours[batch]),
+                BY_BATCH: plain(partial(journaling.durable_sum, batch, "batch"), **ours[batch]),
                 EVENTSOURCING: plain(partial(durable.eventsourcing_sum, batch), **theirs[batch]),
                 REDIS: plain(partial(durable.redis_sum, batch), **theirs[batch]),
             },
             [
-                Check("durable keyed sum, published", f"by {batch}", OURS, peer, "rate", ">=", 100)
+                Check(f"durable keyed sum, {step}", f"by {batch}", who, peer, "rate", ">=", 100)
+                for who, step in ((OURS, "Python step"), (BY_BATCH, "batch step"))
                 for peer in (EVENTSOURCING, REDIS)
             ],
             times=0.4,

@@ -97,12 +97,13 @@ def as_events(dtype: Dtype, value: Any) -> Array:
     plain scalars for a scalar dtype. Raises DtypeError naming what does not fit.
     """
     if isinstance(value, np.ndarray):
-        if value.dtype != dtype:
+        # Most often it is the very same dtype; comparing fields takes longer than the rest.
+        if value.dtype is not dtype and value.dtype != dtype:
             raise DtypeError(
                 f"events have dtype {value.dtype}, the machine takes {dtype}; convert them with "
                 "events.astype(machine.event)"
             )
-        return value.reshape(-1)
+        return value if value.ndim == 1 else value.reshape(-1)
     if isinstance(value, list):
         return np.concatenate([as_events(dtype, one) for one in value] or [np.empty(0, dtype)])
     array = np.zeros(1, dtype)

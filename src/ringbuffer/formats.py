@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from headrace.ringbuffer.errors import DtypeError, RingFormatError
 
 ITEM_BYTES_MAX = 1 << 20
 TEXT_BYTES_MAX = 1 << 16
+_TRIES = 10
 
 # What parsing a text that another program wrote can come to.
 _HOSTILE = (
@@ -82,9 +84,20 @@ def dtype_to_text(dtype: np.dtype[Any]) -> bytes:
 def text_to_dtype(text: bytes) -> np.dtype[Any]:
     """The dtype that `dtype_to_text` described; evaluates literals only."""
     try:
-        dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(ast.literal_eval(text.decode()))
+        dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(_literal(text))
     except _HOSTILE as error:
         raise RingFormatError(f"the dtype in the header cannot be read: {error}") from None
     if not isinstance(dtype, np.dtype) or dtype.hasobject or dtype.itemsize == 0:
         raise RingFormatError(f"the dtype in the header, {dtype}, cannot lie in shared memory")
     return dtype
+
+
+@functools.lru_cache(maxsize=64)  # the same few texts stand in every ring and file
+def _literal(text: bytes) -> Any:
+    """What a literal stands for; nobody changes it."""
+    for _ in range(_TRIES - 1):
+        try:
+            return ast.literal_eval(text.decode())
+        except SystemError:  # CPython before 3.11.8, if another thread parses: issue 106905 there
+            continue
+    return ast.literal_eval(text.decode())

@@ -6,6 +6,7 @@ What was acknowledged is there then; nothing is tried again on a file that has f
 from __future__ import annotations
 
 import errno
+import time
 
 import numpy as np
 import pytest
@@ -168,9 +169,15 @@ def test_snapshots_that_are_due_and_fail() -> None:
     disk, log = SimulatedDisk(), Log("fsync")
     disk.fail("create", path="*.snapshot.new", times=None)
     runner = Runner(disk, log, snapshot_every=100)
-    for _ in range(5):
-        runner.publish(200)
+    keeper = runner.engine._journaling._keeper  # type: ignore[union-attr]
+    for turn in range(400):
+        runner.publish(200 if turn < 5 else 1)
         runner.engine.drain(SECONDS)
+        if turn >= 4 and isinstance(keeper.told, SnapshotFailed):
+            break
+        time.sleep(0.01)
+    assert isinstance(keeper.told, SnapshotFailed)
+    runner.publish(1)
     runner.end()
     check_both(disk, log)
 

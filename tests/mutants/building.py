@@ -16,6 +16,7 @@ from pathlib import Path
 from mutants.planting import ROOT, Planted, plant
 
 SOURCES = ("src", "python", "setup.py", "pyproject.toml")
+NOT_COPIED = shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info")
 BUILD_SECONDS_MAX = 600
 TEST_SECONDS_MAX = 60
 LEAVE_SECONDS = 2  # after a failure: threads that the bug left stuck may hold the process
@@ -34,10 +35,9 @@ class Result:
 
 def copy_sources(tree: Path) -> None:
     """What is needed to build, and nothing that was built."""
-    ignore = shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info")
     for name in SOURCES:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, tree / name, ignore=ignore)
+            shutil.copytree(ROOT / name, tree / name, ignore=NOT_COPIED)
         else:
             shutil.copy2(ROOT / name, tree / name)
 
@@ -67,21 +67,34 @@ def build_with(bug: Planted, base: Path, tree: Path) -> None:
     build(tree)
 
 
+def assemble(tree: Path) -> None:
+    """A tree as if built: a copy of the plain Python files; what is compiled is this tree's own."""
+    folder = tree / "build" / "lib.plain"
+    shutil.copytree(ROOT / "python", folder, ignore=NOT_COPIED)
+    for compiled in ("ringbuffer", "engine"):
+        (folder / "headrace" / compiled).symlink_to(ROOT / "src" / compiled)
+    (tree / "python").symlink_to(folder)
+
+
 def library(tree: Path) -> Path:
     """The folder of a built tree to import the package from."""
     (folder,) = tree.glob("build/lib.*")
     return folder
 
 
-def environment_for(folder: Path) -> dict[str, str]:
-    """In which Python imports the package from `folder`, before any that is installed."""
+def environment_for(folder: Path, *, bytecode: bool = True) -> dict[str, str]:
+    """In which Python imports the package from `folder`, before any that is installed.
+
+    `bytecode`: keep compiled what all runs have in common. The first one compiles everything then,
+    also what is installed; but to compile the tests anew each time takes longer than to run them.
+    """
+    kept = str(folder.parents[2] / "bytecode") if bytecode else ""
     return {
         **os.environ,
         "PYTHONPATH": str(folder),
         "PYTHONUNBUFFERED": "1",
-        # Compiling the tests anew for each bug would take longer than running them.
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(folder.parents[2] / "bytecode"),
+        "PYTHONDONTWRITEBYTECODE": "" if bytecode else "1",
+        "PYTHONPYCACHEPREFIX": kept,
         "HYPOTHESIS_STORAGE_DIRECTORY": str(folder.parent / "hypothesis"),
     }
 
@@ -98,7 +111,9 @@ def imported_from(folder: Path) -> Path:
     return Path(said.stdout.strip()).parent
 
 
-def run_tests(tests: list[str], folder: Path, *, stop: bool = True) -> Result:
+def run_tests(
+    tests: list[str], folder: Path, *, stop: bool = True, bytecode: bool = True
+) -> Result:
     """Run tests of this tree against the package in `folder`, in a process of their own."""
     scratch = folder.parent / "scratch"
     scratch.mkdir(exist_ok=True)
@@ -109,7 +124,7 @@ def run_tests(tests: list[str], folder: Path, *, stop: bool = True) -> Result:
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *options, *tests],
             cwd=ROOT,
-            env=environment_for(folder),
+            env=environment_for(folder, bytecode=bytecode),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

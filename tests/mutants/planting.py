@@ -1,4 +1,4 @@
-"""Planted bugs of the compiled sources: what a table entry is, and how the sources are changed.
+"""Planted bugs of the library: what a table entry is, and how the sources are changed.
 
 A table reads like a diff. Its texts must stand in the sources exactly once: a table that has gone
 stale is an error, and not a bug that nothing catches.
@@ -11,11 +11,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import pytest
 import tidy_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 RING = "src/ringbuffer/"
 ENGINE = "src/engine/"
+PYTHON = "python/headrace/"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class Planted:
             first = "from headrace.ringbuffer.atomics cimport "
             text = text.replace(first, f"{first}{self.atomics}\n{first}", 1)
         return text
+
+
+def by_name(bugs: list[Planted]) -> pytest.MarkDecorator:
+    """A test for each bug."""
+    return pytest.mark.parametrize("bug", bugs, ids=lambda bug: bug.name)
 
 
 def plant(bug: Planted, tree: Path) -> list[str]:

@@ -47,6 +47,11 @@ def frames(disk: SimulatedDisk, folder: str) -> tuple[int, int, list[Any]]:
     return reader.first_sequence, reader.end.sequence, found
 
 
+def clients(snapshot: Any) -> list[tuple[str, int]]:
+    """Whose last call a snapshot of the reference knows, and its number."""
+    return [(client, answer.number) for client, answer in snapshot.answers.items()]
+
+
 class Pair:
     """`engine` and `reference` are None while nothing is open."""
 
@@ -137,8 +142,15 @@ class Pair:
         while self.files.snapshots and self.files.snapshots[-1].sequence > newest:
             taken = self.files.snapshots.pop()
             assert taken.sequence == self.tentative, "a snapshot is gone"
+        if self.replaced is not None and self.replaced.sequence == newest:
+            there = [(each.client, each.number) for each in snapshot.answers]
+            if there != clients(self.files.snapshots[-1]):
+                assert there == clients(self.replaced)
+                self.files.snapshots[-1] = self.replaced
+        self.tentative = self.replaced = None
 
     tentative: int | None = None  # a snapshot that was not acknowledged
+    replaced: Any = None  # the one whose place it was to take
 
     def look_at_the_inputs(self) -> int:
         """How many are there; each must be as it was given, with its time and its caller."""
@@ -242,6 +254,8 @@ class Pair:
         wanted = outcome(self.reference.snapshot)
         if isinstance(found, PowerCut):
             self.promise_no_more_than(before)
+            same = [each for each in before["snapshots"] if each.sequence == self.tentative]
+            self.replaced = same[0] if same else None
             return
         self.tentative = None
         self.same_kind(wanted, found)

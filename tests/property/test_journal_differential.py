@@ -180,3 +180,45 @@ class TestJournal(JournalAgainstReference.TestCase):  # type: ignore[name-define
 @pytest.mark.timeout(3000)
 class TestJournalForLong(JournalAgainstReference.TestCase):  # type: ignore[name-defined, misc]
     settings = limits(3000, 15)
+
+
+# -- cases that were found, as small as they become ----------------------------------------------
+
+PLAIN = {"level": "fsync", "segment_bytes": 1 << 16, "outputs": False, "clients_max": 10_000}
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+@pytest.mark.parametrize("spoilt", [None, BAD])
+def test_a_halted_engine_answers_no_call_again(spoilt: int | None, reopened: bool) -> None:
+    """Neither one that was answered, nor one that failed, nor one before the client's last."""
+    pair = Pair(machines()["dict"])
+    assert pair.open(PLAIN, None, "halt")
+    pair.call(events_of([(1, 0, 0)], 1, None), "c", 1)
+    pair.call(events_of([(1, 0, 0)], 1, spoilt), "c", 2)
+    if reopened:
+        pair.close()
+        assert pair.open(PLAIN, None, "halt")
+    pair.publish(events_of([(1, 0, 0)], 7, BAD), False)
+    pair.drain()
+    assert pair.halted
+    for number in (1, 2, 3):
+        pair.call(events_of([(1, 0, 0)], 1, None), "c", number)
+    pair.end()
+
+
+@pytest.mark.parametrize("operations", range(6))
+def test_a_snapshot_in_the_place_of_one(operations: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that no client is known to any more does not come, or comes, by chance."""
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    pair = Pair(machines()["dict"])
+    assert pair.open(PLAIN, None, "halt")
+    pair.call(events_of([(1, 0, 0)], 1, None), "a", 1)
+    pair.snapshot()
+    pair.close()
+    assert pair.open({**PLAIN, "clients_max": 0}, None, "halt")
+    pair.disk.crash_at = len(pair.disk.operations) + operations
+    pair.snapshot()
+    pair.take_disk(1)
+    assert pair.open(PLAIN, None, "halt")
+    pair.call(events_of([(1, 0, 0)], 1, None), "a", 1)
+    pair.end()

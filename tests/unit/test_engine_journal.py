@@ -375,9 +375,10 @@ def test_what_is_no_journal() -> None:
         hr.Engine(sums, journal=5)  # type: ignore[arg-type]
 
 
-def test_closing_says_that_it_is_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("level", ["fsync", "os", "none"])
+def test_closing_says_that_it_is_whole(tmp_path: Path, level: str) -> None:
     """A byte that is lost after an orderly end is not taken for a torn tail."""
-    with hr.Engine(sums, journal=tmp_path) as engine:
+    with hr.Engine(sums, journal=journal(tmp_path, level=level)) as engine:
         engine.publish(some_events(10))
     path = only_segment(tmp_path)
     data = bytearray(path.read_bytes())

@@ -214,6 +214,13 @@ def test_leftovers_and_strangers() -> None:
         ("notes.txt", "no file of a journal"),
         ("spare.new", "a file that was being made"),
     ]
+    spare = disk.create(f"{FOLDER}/spare", 1 << 16)
+    assert checked(disk).findings == found.findings  # zeros are what it is to be
+    spare.write(0, [b"half a header"])
+    (begun,) = set(checked(disk).findings) - set(found.findings)
+    assert (begun.file, begun.reason) == (
+        f"{FOLDER}/spare", "a segment that was begun and has no name yet"
+    )  # fmt: skip
 
 
 def test_damaged_outputs() -> None:
@@ -224,3 +231,18 @@ def test_damaged_outputs() -> None:
     assert (found.level, found.findings) == (DAMAGED, [])
     assert found.outputs is not None
     assert [each.file for each in found.outputs.findings] == [path]
+
+
+def test_outputs_that_a_snapshot_knows_of_are_missing() -> None:
+    """Their journal ends as if nothing were wrong, and they are not made again."""
+    disk = made_journal(60, (50,), outputs=True)
+    names = segments(disk, f"{FOLDER}/outputs")
+    for path in reversed(names[1:]):
+        disk.remove(path)
+    have = int(names[1][-28:-8])
+    found = checked(disk)
+    assert (found.level, found.findings) == (DAMAGED, [])
+    assert found.outputs is not None
+    (finding,) = found.outputs.findings
+    assert (finding.file, finding.inputs) == (names[0], (have, 5000))
+    assert "the snapshot before input 5,000 knows of more" in finding.reason

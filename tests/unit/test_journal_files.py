@@ -329,6 +329,9 @@ def test_notes_of_unknown_kinds_are_passed_over() -> None:
     data = msgspec.msgpack.encode([{"kind": "new", "sequence": 3}, Called(4)])
     assert decode_notes(data) == [Called(4)]
     assert decode_notes(encode_notes([Sealed(9)])) == [Sealed(9)]
+    for bad in ({"kind": "called"}, {"kind": "called", "sequence": 1, "client": 5}):
+        with pytest.raises(ValueError, match="no notes"):  # of a known kind, and damaged
+            decode_notes(msgspec.msgpack.encode([bad]))
     assert encode_notes([]) == b""
 
 

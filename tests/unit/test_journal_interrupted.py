@@ -11,7 +11,7 @@ import pytest
 from journal_tools import new_writer, read_all, some_events, sums
 
 import headrace as hr
-from headrace.errors import HistoryGone
+from headrace.errors import HistoryGone, JournalDamaged, ReplayParted
 from headrace.events import record_dtype
 from headrace.journal.folder import join, segment_name
 from headrace.journal.notes import Called, Digest, Sealed
@@ -73,14 +73,17 @@ def test_outputs_kept_from_some_snapshot_on() -> None:
             list(engine.outputs(after=(3, 0)))
 
 
-def outputs_without_inputs() -> SimulatedDisk:
-    """Of 30 inputs 10 are left, and all outputs, in several frames: at this level that may be."""
+def outputs_without_inputs(lost: int = 20) -> SimulatedDisk:
+    """Only the first 10 inputs are left, and all outputs, in several frames.
+
+    At this level that may be.
+    """
     disk = SimulatedDisk(sector_bytes=4096)
     settings = journal(disk, outputs=True, level="none")
     run(settings, 10)
     with hr.Engine(sums, journal=settings) as engine:
-        for first in (10, 20):
-            engine.publish(some_events(10, first))
+        for first in (10, 10 + lost // 2):
+            engine.publish(some_events(lost // 2, first))
             engine.drain()
     left = disk.after_kill()
     cut_inputs(left, 10)
@@ -93,6 +96,9 @@ def cut_inputs(disk: SimulatedDisk, count: int) -> None:
     frames = list(reader.frames())
     first = next(frame for frame in frames if frame.header.end > count)
     assert first.first_sequence == count
+    for name in reader.names:
+        if name[0] > first.position.number:
+            disk.remove(join(FOLDER, segment_name(*name)))
     file = disk.open(first.file, writable=True)
     offset = first.position.offset
     file.write(offset, [bytes(file.size - offset)])
@@ -100,8 +106,42 @@ def cut_inputs(disk: SimulatedDisk, count: int) -> None:
     file.close()
 
 
-def test_outputs_of_lost_inputs_are_cut_off() -> None:
-    disk = outputs_without_inputs()
+def test_outputs_that_come_out_otherwise_are_told() -> None:
+    """By the first one, when they are made again; the journal of them stays as it is."""
+    disk = SimulatedDisk()
+    run(journal(disk, outputs=True), 10, snapshot=True)
+    run(journal(disk, outputs=True), 10)
+    before = disk.contents()
+
+    def other(state: dict[int, int], key: int, amount: int) -> Any:
+        return sums.step(state, key, amount + (amount == 17))
+
+    changed = hr.machine(event=sums.event, output=sums.output, initial=dict, name="sums")(other)
+    with pytest.raises(ReplayParted, match=r"output 16, of input 16, was .* and is") as caught:
+        hr.Engine(changed, journal=journal(disk, outputs=True))
+    assert (caught.value.first, caught.value.last) == (16, 16)
+    after = disk.contents()
+    assert {path for path in after if after[path] != before[path]} <= {f"{FOLDER}/lock"}
+
+
+def test_outputs_that_are_missing_are_told() -> None:
+    """Those in front of a snapshot, which are not made again."""
+    disk = SimulatedDisk()
+    run(journal(disk, outputs=True), 10, snapshot=True)
+    for name in disk.names(f"{FOLDER}/outputs"):
+        if name.endswith(".segment"):
+            path = f"{FOLDER}/outputs/{name}"
+            disk.open(path, writable=True).write(4096, [bytes((1 << 16) - 4096)])
+    with pytest.raises(JournalDamaged, match="outputs 0 to 9 are missing; move the folder away"):
+        hr.Engine(sums, journal=journal(disk, outputs=True))
+    with hr.Engine(sums, journal=journal(disk)) as engine:
+        assert engine.sequence == 10
+
+
+@pytest.mark.parametrize("lost", [20, 5000])
+def test_outputs_of_lost_inputs_are_cut_off(lost: int) -> None:
+    disk = outputs_without_inputs(lost)
+    assert (len(Reader(disk, f"{FOLDER}/outputs").names) > 2) == (lost > 20)
     settings = journal(disk, outputs=True)
     with hr.Engine(sums, journal=settings) as engine:
         assert engine.sequence == 10

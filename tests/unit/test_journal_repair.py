@@ -180,6 +180,19 @@ def test_a_snapshot_newer_than_the_journal() -> None:
     assert opens(disk) == 200
 
 
+def test_a_snapshot_that_nothing_leads_up_to() -> None:
+    """What is left neither begins at the first input nor reaches the snapshot."""
+    disk = made_journal(60, (50,))
+    names = segments(disk)
+    assert first_of(names[2]) < 5000
+    for path in (names[0], *names[2:]):
+        disk.remove(path)
+    before = everything(disk)
+    repair = repaired(disk)
+    assert "no part of it begins at the first input, or at a snapshot" in repair.hopeless[0]
+    assert (repair.steps, everything(disk)) == ([], before)
+
+
 def test_bad_snapshots_and_leftovers_are_moved() -> None:
     disk = made_journal(60, (20, 40))
     bad = snapshots(disk)[1]
@@ -337,8 +350,10 @@ def test_a_power_cut_during_a_repair(kind: str, made: tuple[int, ...]) -> None:
     whole = next(iter(start.power_cuts(1)))
     repaired(whole)
     wanted, count = checked(whole).scan.end, len(whole.operations)
+    for after in whole.power_cuts(4):  # what was repaired is so for good
+        assert (checked(after).level, checked(after).scan.end) == (WHOLE, wanted)
     tried = 0
-    for at in range(count):
+    for at in range(count + 1):  # and when it is over
         broken = next(iter(start.power_cuts(1)))
         broken.crash_at = at
         with contextlib.suppress(PowerCut):
@@ -349,5 +364,5 @@ def test_a_power_cut_during_a_repair(kind: str, made: tuple[int, ...]) -> None:
             assert checked(after).level == WHOLE, after.origin
             assert checked(after).scan.end == wanted, after.origin
             assert not before - everything(after), after.origin
-    assert tried >= count
+    assert tried > count
 

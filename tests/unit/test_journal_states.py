@@ -112,12 +112,14 @@ def test_arrays_come_back_writable() -> None:
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ({"x": object()}, r"state\[\.\.\.\] is builtins.object, which cannot be written"),
+        ({"x": object()}, r"state\['x'\] is builtins.object, which cannot be written"),
+        ({1: [0, {2: object()}]}, r"state\[1\]\[1\]\[2\] is builtins.object"),
+        (({object()}, 1), r"state\[0\] member is builtins.object"),
         (np.array([None]), "array of Python objects"),
         ([lambda: 0], "function"),
         (True.__class__, "builtins.type"),
     ],
-    ids=["object", "object-array", "function", "class"],
+    ids=["object", "nested", "member", "object-array", "function", "class"],
 )
 def test_what_cannot_be_written(state: Any, message: str) -> None:
     with pytest.raises(StateError, match=message):
@@ -143,6 +145,41 @@ def test_an_attribute_that_is_no_field() -> None:
         encode_state(loose, {Loose.__qualname__: Loose})
 
 
+class Slotted:
+    __slots__ = ("more",)
+
+
+@dataclass(slots=True)
+class Behind(Slotted):
+    n: int = 0
+
+
+class Named(Point):
+    pass
+
+
+@pytest.mark.parametrize("made", [Behind(), Named(1, 2.0)], ids=["slot", "named tuple"])
+def test_what_would_be_lost(made: Any) -> None:
+    classes = {type(made).__qualname__: type(made)}
+    assert decode_state(encode_state(made, classes), classes) == made
+    made.more = 1
+    with pytest.raises(StateError, match=r"state\['it'\] has the attribute 'more', which"):
+        encode_state({"it": made}, classes)
+
+
+class Right(enum.IntFlag):
+    READ = 1
+    WRITE = 2
+
+
+@pytest.mark.parametrize("right", [Right.READ | Right.WRITE, Right(0)])
+def test_flags_that_no_name_stands_for(right: Right) -> None:
+    classes: dict[str, type] = {"Right": Right}
+    assert decode_state(encode_state(Right.WRITE, classes), classes) is Right.WRITE
+    with pytest.raises(StateError, match="no single member of Right"):
+        encode_state([right], classes)
+
+
 def test_classes_are_those_of_the_machine() -> None:
     assert {"Outer", "Inner", "Point", "Colour"} <= set(CLASSES)
     data = encode_state(Outer({1: Inner()}), CLASSES)
@@ -155,9 +192,16 @@ def test_a_class_that_changed() -> None:
     class Changed:
         other: int = 0
 
+    @dataclass
+    class Renamed:
+        points: int = 0
+        color: int = 0  # as many fields as before, and one of them is another
+
     data = encode_state(Inner(), CLASSES)
     with pytest.raises(StateError, match=r"had the fields points, colour .* has other now"):
         decode_state(data, {"Inner": Changed})
+    with pytest.raises(StateError, match=r"had the fields points, colour .* has points, color"):
+        decode_state(data, {"Inner": Renamed})
 
 
 @settings(max_examples=300, deadline=None)

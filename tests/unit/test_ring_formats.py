@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import ast
 import collections
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from ring_tools import TICK, ids, ticks
 
 import headrace as hr
 from headrace.ringbuffer import errors
+from headrace.ringbuffer.formats import text_to_dtype
 
 WIDE = np.dtype(
     [
@@ -263,3 +265,22 @@ def test_large_pieces_are_copied_right() -> None:
         producer.publish(events)
         assert (consumer.poll() == events).all()
         consumer.release()
+
+
+def test_a_text_is_parsed_again_after_an_error_of_the_interpreter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """CPython 3.11 may raise SystemError where two threads parse at the same time."""
+    parse, calls = ast.literal_eval, []
+
+    def literal_eval(text: str) -> Any:
+        calls.append(text)
+        if len(calls) < 3:
+            raise SystemError("AST constructor recursion depth mismatch (before=231, after=38)")
+        return parse(text)
+
+    monkeypatch.setattr(ast, "literal_eval", literal_eval)
+    text = b"[('parsed_again', '<i4')]"
+    for _ in range(2):
+        assert text_to_dtype(text) == np.dtype([("parsed_again", "<i4")])
+    assert calls == [text.decode()] * 3

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -10,6 +12,12 @@ import numpy as np
 
 from headrace.errors import JournalMismatch, RingFormatError
 from headrace.ringbuffer.formats import dtype_to_text, text_to_dtype
+
+
+@functools.cache  # finding it out takes longer than opening a small journal does
+def own_version() -> str:
+    """The version of headrace."""
+    return version("headrace")
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ BLOCK_BYTES = 4096  # what a disk writes at once
 FRAME_HEADER_BYTES = 64
 TEXT_BYTES_MAX = 1 << 20
 
+# The kernel takes several microseconds longer for some small buffers than for one.
+_JOINED_BYTES_MAX = 16 * BLOCK_BYTES
+
 _SEGMENT = struct.Struct("<8sII16sQqQQqII")
 _FRAME = struct.Struct("<IIQqIIqQQQ")
 _SEGMENT_CHECKED = _SEGMENT.size  # the checksum stands behind the fields, the text behind that
@@ -172,28 +175,35 @@ def encode_frame(
 ) -> tuple[list[Buffer], int, int]:
     """A frame as buffers to be written one behind the other, its length, and its checksum.
 
-    `events` and `times` must be contiguous; they are not copied.
+    `events` and `times` must be contiguous; those of long frames are not copied.
     """
-    times = times.view(np.uint8)
-    events = events.view(np.uint8)
-    body = checksum(notes, checksum(events, checksum(times, previous)))
-    used = FRAME_HEADER_BYTES + len(times) + len(events) + len(notes)
+    count = len(times)
+    used = FRAME_HEADER_BYTES + 8 * count + events.nbytes + len(notes)
     frame_bytes = aligned(used, alignment)
+    joined = frame_bytes <= _JOINED_BYTES_MAX
+    body: list[Buffer] = (
+        [times.tobytes(), events.tobytes(), notes]
+        if joined
+        else [times.view(np.uint8), events.view(np.uint8), notes]
+    )
+    checked = previous
+    for part in body:
+        checked = checksum(part, checked)
     fields = _FRAME.pack(
         FRAME_MAGIC,
         len(notes),
         frame_bytes,
         first_sequence,
-        len(times) // 8,
+        count,
         0,
         synced_sequence,
         previous,
-        body,
+        checked,
         0,
     )[:_FRAME_CHECKED]
     check = checksum(fields, seed)
-    parts = [fields + _CHECKSUM.pack(check), times, events, notes + bytes(frame_bytes - used)]
-    return parts, frame_bytes, check
+    parts = [fields, _CHECKSUM.pack(check), *body, bytes(frame_bytes - used)]
+    return [b"".join(parts)] if joined else parts, frame_bytes, check
 
 
 def decode_frame_header(data: Buffer, offset: int, seed: int) -> FrameHeader | None:

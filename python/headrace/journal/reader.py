@@ -117,8 +117,6 @@ class Reader:
                 yield frame
                 frame = segment.frame_at(position)
             self.end = position
-            if self._has_come(segment, position):
-                continue
             if index + 1 < len(self._names):
                 number, first = self._names[index + 1]
                 behind = self.segment(number, first)
@@ -168,9 +166,9 @@ class Reader:
             for at, up_to in found:
                 if up_to > synced:
                     synced, where = up_to, f"{here.path}, byte {at:,}"
+        if bytes_behind and self._has_come(segment, position):
+            return False  # written while this was looked at
         if synced > position.sequence:
-            if self._has_come(segment, position):  # written while this was looked at
-                return False
             reason = reason or "nothing but zeros"
             raise segment.damage(
                 f"{reason}; inputs {position.sequence:,} to {synced - 1:,} had been synced, as "

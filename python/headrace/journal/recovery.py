@@ -10,7 +10,7 @@ for written down what is not; so it is written once more.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from headrace.errors import JournalDamaged
 from headrace.journal.folder import (
     KEPT,
+    UNFINISHED,
     holds_a_journal,
     join,
     list_segments,
@@ -25,11 +26,11 @@ from headrace.journal.folder import (
     segment_name,
     snapshot_name,
 )
-from headrace.journal.layout import FRAME_HEADER_BYTES
+from headrace.journal.layout import BLOCK_BYTES, FRAME_ALIGNMENT, encode_frame
 from headrace.journal.reader import Reader, Tear
 from headrace.journal.segment import Frame, Position
 from headrace.journal.snapshots import BadSnapshot, Snapshot, newest_snapshot
-from headrace.ports import Bytes, Disk
+from headrace.ports import Buffer, Bytes, Disk
 
 _ZEROS = bytes(1 << 20)
 
@@ -138,19 +139,15 @@ class Tail:
         """Behind the last frame; None: there is no journal yet."""
         return None if self.reader is None else self.reader.end
 
-    def cut(self, intact: Sequence[Frame] = ()) -> None:
-        """Cut the torn tail off, keeping a copy, and make all before it safe. Raises OSError.
-
-        `intact`: frames in it that are whole, in the segment where it begins.
-        """
+    def cut(self) -> None:
+        """Cut the torn tail off, keeping a copy, and make all before it safe. Raises OSError."""
         if self.reader is None:
             return
         tear = self.recovery.tear
         if tear is not None:
             self._disk.make_folder(join(self._folder, KEPT))
             put_aside_behind(self._disk, self._folder, tear.position.number)
-            places = [frame.position.offset for frame in intact]
-            cut_file(self._disk, self._folder, tear.file, tear.position.offset, places)
+            cut_file(self._disk, self._folder, tear.file, tear.position.offset)
             self.reader.refresh()
             end = tear.position.number, tear.position.offset
             left = [f for f in self._doubtful if (f.position.number, f.offset) < end]
@@ -171,44 +168,85 @@ class Tail:
                 file.close()
         self._disk.sync_folder(self._folder)
 
-    def cut_frames(self, frames: list[Frame], reason: str) -> None:
-        """Cut whole frames off, the last ones that there are; a copy is kept. Raises OSError."""
-        first = frames[0]
-        number = first.position.number
-        here = [frame for frame in frames if frame.position.number == number]
-        behind = len({frame.position.number for frame in frames}) - 1
-        self.recovery.tear = Tear(first.position, first.file, reason, 0, len(frames), behind)
-        self.cut(here)
 
-
-def cut_file(
-    disk: Disk, folder: str, path: str, offset: int, intact: Sequence[int] = ()
-) -> str | None:
+def cut_file(disk: Disk, folder: str, path: str, offset: int) -> str | None:
     """Write zeros over all of a segment from an offset on, after a copy of it is safe.
 
-    `intact`: where whole frames begin there. The path of the copy; None if there were zeros only.
-    Raises OSError.
+    The path of the copy; None if there were zeros only. Raises OSError.
     """
-    kept = join(folder, KEPT)
     file = disk.open(path, writable=True)
     try:
-        data = file.map()[offset:]
-        used = int(data.nonzero()[0][-1]) + 1 if data.any() else 0
-        if not used:
-            return None
-        name = free_name(disk, kept, f"{path.rsplit('/', 1)[-1]}-{offset}.torn")
-        keep_bytes(disk, name, data[:used].tobytes())
-        disk.sync_folder(kept)
-        # They may have been synced, and say so: never is there one behind a gap.
-        for frame in reversed(intact):
-            file.write(frame, [_ZEROS[:FRAME_HEADER_BYTES]])
-            file.sync()
+        used, name = _keep_behind(disk, folder, path, offset, file.map())
         for begin in range(0, used, len(_ZEROS)):
             file.write(offset + begin, [_ZEROS[: min(len(_ZEROS), used - begin)]])
-        file.sync()
+        if used:
+            file.sync()
     finally:
         file.close()
     return name
+
+
+def shorten(disk: Disk, folder: str, frame: Frame, count: int) -> Position:
+    """Let a journal end behind the first `count` events of a frame; where it ends then.
+
+    Those are safe at any moment: the segment is made anew beside the one that there is, and takes
+    its name. A copy of what is cut off is kept. Raises OSError.
+    """
+    segment, at = frame.segment, frame.position
+    disk.make_folder(join(folder, KEPT))
+    put_aside_behind(disk, folder, at.number)
+    _keep_behind(disk, folder, segment.path, at.offset, segment.data)
+    parts: list[Buffer] = [segment.data[: at.offset]]
+    if count:
+        at = _add_frame(parts, frame, at, count, FRAME_ALIGNMENT)
+    rest = -at.offset % BLOCK_BYTES
+    if rest and at.offset + rest <= len(segment.data):
+        # An empty frame, so that the block that holds what is safe is not written again.
+        at = _add_frame(parts, frame, at, 0, rest)
+    making = segment.path + UNFINISHED
+    if disk.exists(making):
+        disk.remove(making)
+    file = disk.create(making, len(segment.data), ready=False)
+    try:
+        file.write(0, parts)
+        file.sync()
+    finally:
+        file.close()
+    disk.rename(making, segment.path)
+    disk.sync_folder(folder)
+    return at
+
+
+def _add_frame(
+    parts: list[Buffer], frame: Frame, at: Position, count: int, alignment: int
+) -> Position:
+    """Add a frame of the first events of another one; where the next one begins."""
+    more, size, check = encode_frame(
+        at.sequence,
+        frame.events[:count],
+        frame.times[:count],
+        b"",
+        synced_sequence=frame.header.synced_sequence,
+        previous=at.previous,
+        seed=frame.segment.seed,
+        alignment=alignment,
+    )
+    parts += more
+    return Position(at.number, at.offset + size, at.sequence + count, check)
+
+
+def _keep_behind(
+    disk: Disk, folder: str, path: str, offset: int, whole: Bytes
+) -> tuple[int, str | None]:
+    """Keep a copy of what a segment has behind an offset: how many bytes, and the copy's path."""
+    data, kept = whole[offset:], join(folder, KEPT)
+    used = int(data.nonzero()[0][-1]) + 1 if data.any() else 0
+    if not used:
+        return 0, None
+    name = free_name(disk, kept, f"{path.rsplit('/', 1)[-1]}-{offset}.torn")
+    keep_bytes(disk, name, data[:used].tobytes())
+    disk.sync_folder(kept)
+    return used, name
 
 
 def keep_bytes(disk: Disk, path: str, data: bytes) -> None:

@@ -27,14 +27,11 @@ from headrace.journal.folder import (
     join,
     list_snapshots,
     no_journal,
-    segment_name,
     take_lock,
 )
 from headrace.journal.reader import Reader
-from headrace.journal.recovery import Tail, cut_file, free_name, keep_bytes
+from headrace.journal.recovery import Tail, cut_file, free_name, keep_bytes, shorten
 from headrace.journal.scan import Scan, Stretch
-from headrace.journal.segment import Frame, Position
-from headrace.journal.writer import Writer
 from headrace.ports import Disk
 
 
@@ -303,33 +300,5 @@ class Repair:
         for frame in reader.frames():
             late = np.flatnonzero(frame.events["input_sequence"] >= end)
             if len(late):
-                self._cut_frames(reader, frame, int(late[0]))
+                shorten(self._disk, folder, frame, int(late[0]))
                 return
-
-    def _cut_frames(self, reader: Reader, frame: Frame, count: int) -> None:
-        """Cut from a frame on, but for its first records."""
-        segment = frame.segment
-        header = frame.header
-        number = segment.header.number
-        at = Position(number, frame.offset, header.first_sequence, header.previous)
-        events, times = frame.events[:count].copy(), frame.times[:count].copy()
-        for name in reversed(reader.names):
-            if name[0] > at.number:
-                self._move(join(reader.folder, segment_name(*name)))
-        self._kept(segment.path)
-        cut_file(self._disk, reader.folder, segment.path, at.offset)
-        if not count:
-            return
-        writer = Writer(
-            self._disk,
-            reader.folder,
-            segment.identity,
-            level="os",
-            segment_bytes=segment.header.segment_bytes,
-            at=at,
-            journal_id=segment.header.journal_id,
-        )
-        writer.append(events, times)
-        writer.sync()
-        writer.close()
-

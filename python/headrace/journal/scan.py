@@ -271,7 +271,7 @@ class _Walk:
         assert self.at is not None
         found.used = self.at.offset
         while True:
-            frame = self._one(segment, self.at)
+            frame = segment.frame_at(self.at)
             if isinstance(frame, Frame):
                 self._count(frame, found)
                 self.at = frame.behind
@@ -279,17 +279,14 @@ class _Walk:
                     self.stretch.end = self.at
                 continue
             garbage = frame or segment.used_behind(self.at.offset) > 0
-            self._stop_reason = (frame or "zeros where a frame was") if garbage else ""
             later = self._next_intact(segment, self.at) if garbage else None
+            if garbage and isinstance(segment.frame_at(self.at), Frame):
+                continue  # it was being written, and so was what is behind it
+            self._stop_reason = (frame or "zeros where a frame was") if garbage else ""
             if later is None:
                 return
             self._break(self.at.offset, self._stop_reason, resumed=later.sequence)
             self.at = later
-
-    def _one(self, segment: Segment, at: Position) -> Frame | str:
-        frame = segment.frame_at(at)
-        # A second look: it may have been written while it was looked at.
-        return frame if isinstance(frame, Frame) or not frame else segment.frame_at(at)
 
     def _count(self, frame: Frame, found: SegmentFound) -> None:
         found.frames += 1

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +28,7 @@ from headrace.ports import Bytes, Disk
 Records = np.ndarray[Any, Any]
 
 
-@dataclass(frozen=True)
-class Position:
+class Position(NamedTuple):
     """A place between two frames, where the next one begins."""
 
     number: int  # of the segment

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import sys
+import types
 import typing
 from typing import Any
 
@@ -77,7 +79,10 @@ def _is_record(kind: type) -> bool:
 def encode_state(state: Any, classes: Classes) -> bytes:
     """A state as bytes. Raises StateError, naming the place, for what cannot be written."""
     try:
-        return _packer.encode(_Encoder(classes).plain(state, "state"))
+        try:
+            return _packer.encode(_Encoder(classes).plain(state, "state"))
+        except StateError:  # once more, slower, saying exactly where
+            return _packer.encode(_Encoder(classes, exact=True).plain(state, "state"))
     except RecursionError:
         raise StateError("the state is nested too deeply") from None
 
@@ -95,8 +100,11 @@ def decode_state(data: bytes, classes: Classes) -> Any:
 
 
 class _Encoder:
-    def __init__(self, classes: Classes) -> None:
+    """`exact`: errors name keys and indexes, which takes time to keep track of."""
+
+    def __init__(self, classes: Classes, exact: bool = False) -> None:
         self._classes = classes
+        self._exact = exact
         self._seen: dict[int, int] = {}
         self._kept: list[Any] = []  # so that no id comes twice
 
@@ -122,12 +130,15 @@ class _Encoder:
     def _container(self, value: Any, kind: type, path: str) -> Any:
         if kind is dict:
             parts: list[Any] = [_DICT]
+            inside = f"{path}[...]"
             for key, one in value.items():
+                if self._exact:
+                    inside = f"{path}[{key!r}]"
                 parts.append(self.plain(key, f"{path} key"))
-                parts.append(self.plain(one, f"{path}[...]"))
+                parts.append(self.plain(one, inside))
             return parts
         if kind in _MANY:
-            return [_MANY[kind], *[self.plain(one, f"{path}[...]") for one in value]]
+            return [_MANY[kind], *self._members(value, kind, path)]
         if kind is np.ndarray or kind is np.void:
             return self._array(value, path)
         if kind is bytearray:
@@ -140,6 +151,14 @@ class _Encoder:
             "of the machine's own module"
         )
 
+    def _members(self, value: Any, kind: type, path: str) -> list[Any]:
+        if kind is set or kind is frozenset:
+            return [self.plain(one, f"{path} member") for one in value]
+        if self._exact:
+            return [self.plain(one, f"{path}[{index}]") for index, one in enumerate(value)]
+        inside = f"{path}[...]"
+        return [self.plain(one, inside) for one in value]
+
     def _array(self, value: Any, path: str) -> Any:
         if value.dtype.hasobject:
             raise StateError(f"{path} is an array of Python objects, which cannot be written down")
@@ -151,17 +170,42 @@ class _Encoder:
 
     def _record(self, value: Any, kind: type, path: str) -> Any:
         if isinstance(value, enum.Enum):
+            if value.name not in kind.__members__:  # type: ignore[attr-defined]
+                raise StateError(
+                    f"{path} is {value!r}, which is no single member of {kind.__qualname__}, and "
+                    "cannot be written down; keep it as a number"
+                )
             return [_ENUM, kind.__qualname__, value.name]
         if isinstance(value, tuple):
+            _check_attributes(value, kind, [], path)
             named = zip(kind._fields, value, strict=True)  # type: ignore[attr-defined]
             parts = [self.plain(one, f"{path}.{name}") for name, one in named]
             return [_NAMED_TUPLE, kind.__qualname__, *parts]
         names = [field.name for field in dataclasses.fields(kind)]
-        more = set(getattr(value, "__dict__", ())) - set(names)
-        if more:
-            raise StateError(f"{path} has the attribute {min(more)!r}, which is no field of it")
+        _check_attributes(value, kind, names, path)
         parts = [self.plain(getattr(value, name), f"{path}.{name}") for name in names]
         return [_RECORD, kind.__qualname__, names, *parts]
+
+
+def _check_attributes(value: Any, kind: type, names: list[str], path: str) -> None:
+    """What is no field would be lost."""
+    more = set(getattr(value, "__dict__", ())) - set(names)
+    for name in _slots(kind):
+        if name not in names and hasattr(value, name):
+            more.add(name)
+    if more:
+        raise StateError(f"{path} has the attribute {min(more)!r}, which is no field of it")
+
+
+@functools.cache
+def _slots(kind: type) -> tuple[str, ...]:
+    """The names of the slots of a class and those that it is made of."""
+    return tuple(
+        name
+        for each in kind.__mro__
+        for name, member in vars(each).items()
+        if isinstance(member, types.MemberDescriptorType)
+    )
 
 
 def _plain_text(value: str) -> Any:

@@ -1,8 +1,8 @@
 """Writing a journal: frames at the end, segment after segment.
 
-One thread writes. Nothing is ever written over: frames go where zeros are, and what is written
-after a sync begins on a block of its own, so that a write that is torn cannot damage what was safe
-before. After a failed write or sync nothing more is written by this writer.
+One thread writes at a time. Nothing is ever written over: frames go where zeros are, and what is
+written after a sync begins on a block of its own, so that a write that is torn cannot damage what
+was safe before. After a failed write or sync nothing more is written by this writer.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import errno
 import itertools
 import os
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,7 +49,8 @@ Times = np.ndarray[Any, np.dtype[np.int64]]
 class Writer:
     """The writing end of a journal's folder, whose lock the caller holds.
 
-    `at`: where to go on, behind all frames that are there; None: the journal is begun. Raises
+    `at`: where to go on, behind all frames that are there; None: the journal is begun.
+    `unsynced_max`: how many full segments may wait for their sync, at other levels. Raises
     JournalFailed and JournalFull from every method once something has gone wrong.
     """
 
@@ -63,6 +65,7 @@ class Writer:
         at: Position | None = None,
         journal_id: bytes | None = None,
         first_sequence: int = 0,
+        unsynced_max: int = _UNSYNCED_MAX,
     ) -> None:
         self._disk = disk
         self._folder = folder
@@ -70,6 +73,7 @@ class Writer:
         self._level = level
         self._segment_bytes = segment_bytes
         self._alignment = BLOCK_BYTES if level == "fsync" else FRAME_ALIGNMENT
+        self._unsynced_max = 0 if level == "fsync" else unsynced_max
         self._ready = level == "fsync"  # only syncs gain by files that are written out
         self._nothing = np.empty(0, identity.event), np.empty(0, np.int64)
         self._journal_id = journal_id if journal_id is not None else os.urandom(16)
@@ -77,6 +81,7 @@ class Writer:
         self._failed: JournalFailed | None = None
         self._file: File | None = None
         self._behind: list[File] = []  # full, and not synced yet
+        self._syncing = threading.Lock()  # held by who takes one of them away
         self._safe: Position | None = None  # all frames before it are on the disk
         self.path = ""
         if at is None:
@@ -183,15 +188,30 @@ class Writer:
         self._check()
         self._fill_block()
         try:
-            while self._behind:
-                self._behind[0].sync()
-                self._behind.pop(0).close()
+            while self._sync_one_behind():
+                pass
             if self._file is not None:
                 self._file.sync()
         except OSError as error:
             raise self._fail("synced", error) from error
         self._safe = self.position
         self.synced_sequence = self.position.sequence
+
+    def sync_full(self) -> None:
+        """Sync segments that are full, so that less is left to do later; from any thread."""
+        if self._level == "os" and self._failed is None:
+            try:
+                self._sync_one_behind()
+            except OSError as error:
+                raise self._fail("synced", error) from error
+
+    def _sync_one_behind(self) -> bool:
+        with self._syncing:
+            if not self._behind:
+                return False
+            self._behind[0].sync()
+            self._behind.pop(0).close()
+            return True
 
     def _fill_block(self) -> None:
         """Let what comes behind a sync begin on a block of its own: with an empty frame."""
@@ -203,9 +223,10 @@ class Writer:
     def _roll(self, used: int = 0) -> None:
         """Go on in a new segment, with room for a frame of `used` bytes."""
         if self._file is not None:
-            self._behind.append(self._file)
+            # Nothing is called in between, so no interrupt can come: it would be there twice.
+            self._behind += [self._file]
             self._file = None
-            if self._level != "none" or len(self._behind) > _UNSYNCED_MAX:
+            if len(self._behind) > self._unsynced_max:
                 self.sync()
         at = self.position
         header = SegmentHeader(
@@ -227,11 +248,10 @@ class Writer:
             file.sync()
             self._disk.rename(making, self.path)
             self._disk.sync_folder(self._folder)
-        self._file = file
-        self._size = size
-        self.position = Position(header.number, len(data), at.sequence, check)
+        position = Position(header.number, len(data), at.sequence, check)
+        self._file, self._size, self.position = file, size, position  # all, or none
         if self._safe == at and not self._behind:
-            self._safe = self.position
+            self._safe = position
 
     def _empty_file(self, size: int) -> tuple[File, str]:
         """A file of zeros, and its name for now: the spare one, if there is one that fits."""

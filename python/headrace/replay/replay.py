@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,13 +11,17 @@ import numpy as np
 
 from headrace.compose import Pipeline
 from headrace.errors import HistoryGone
+from headrace.journal.index import Index
 from headrace.journal.notes import Digest
+from headrace.journal.reader import Reader
 from headrace.machine import Machine
+from headrace.replay.ahead import read_ahead
 from headrace.replay.fold import Bookmark, Fold
 from headrace.replay.parting import explain_parting
 from headrace.replay.source import FailedSteps, Source
 
 Records = np.ndarray[Any, Any]
+_AHEAD = 16  # frames
 
 
 class Replay:
@@ -75,13 +81,24 @@ class Replay:
 
     def steps(self) -> Iterator[Records]:
         """The same, also where inputs led to no outputs."""
-        fold, marks = self._fold, iter(self._marks)
-        mark = next((m for m in marks if m > fold.sequence), self.end)
-        while fold.sequence < self.end:
-            for events, times in self.source.index.slices(fold.sequence, mark):
+        fold, begin = self._fold, self._fold.sequence
+        ends = sorted({*(mark for mark in self._marks if mark > begin), self.end})
+        if begin >= self.end:
+            return
+
+        def slices() -> Iterator[tuple[Records, Any]]:
+            index = Index(Reader(self.source.disk, self.source.folder))  # the thread's own
+            for start, end in itertools.pairwise([begin, *ends]):
+                yield from index.slices(start, end)
+
+        due = iter(ends)
+        mark = next(due)
+        with contextlib.closing(read_ahead(slices, _AHEAD)) as ahead:
+            for events, times in ahead:
                 yield fold.run(events, times)
-            self._check(fold)
-            mark = next(marks, self.end)
+                if fold.sequence == mark:
+                    self._check(fold)
+                    mark = next(due, self.end)
 
     def run(self) -> Replay:
         """Step on to the end. Raises ReplayParted."""

@@ -96,6 +96,8 @@ class Answers:
 
     def settle(self, end: int) -> None:
         """All inputs before `end` are stepped over: their answers are whole."""
+        if not self._waiting and len(self._entries) <= self._clients_max:
+            return
         with self._lock:
             for sequence in [each for each in self._waiting if each < end]:
                 del self._waiting[sequence]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from headrace.errors import HeadraceError, StepError, WaitTimeout
-from headrace.events import record_dtype
 from headrace.journal.notes import Called
 from headrace.runtime.answers import Answers, Entry
 from headrace.runtime.calls import Call, Calls
@@ -24,30 +21,41 @@ class Calling(Waits):
     _answers: Answers
 
     def _publish(self, array: Records, deadline: Deadline) -> int:
-        first = -1
-        done = 0
+        """Put events into the ring; the sequence of the first."""
         with self._hold(deadline):
-            while True:
+            self._check_running()
+            try:
+                return self._line.producer.publish(array, 0)
+            except WaitTimeout as full:
+                if self._journaling is not None:
+                    self._journaling.published()  # there is room only when it has moved on
+                return self._publish_rest(array, deadline, full)
+
+    def _publish_rest(self, array: Records, deadline: Deadline, full: WaitTimeout) -> int:
+        """What was begun, and did not find room for all of it."""
+        first, done = -1, 0
+        while True:
+            moved = getattr(full, "published", 0)
+            if moved and first < 0:
+                first = self._line.producer.sequence - moved
+            done += moved
+            try:
+                self._explain_standstill()
+                if deadline.over():
+                    raise WaitTimeout(
+                        f"the ring stayed full for {deadline.timeout:g} s: {done:,} of "
+                        f"{len(array):,} events are published"
+                        f"{who_is_waited_for(self._line.stages[-1].output_ring)}"
+                    ) from None
                 self._check_running()
-                try:
-                    sequence = self._line.producer.publish(array[done:], min(deadline.left(), 0.1))
-                    return sequence if first < 0 else first
-                except WaitTimeout as error:
-                    moved = getattr(error, "published", 0)
-                    if moved and first < 0:
-                        first = self._line.producer.sequence - moved
-                    done += moved
-                    try:
-                        self._explain_standstill()
-                        if deadline.over():
-                            raise WaitTimeout(
-                                f"the ring stayed full for {deadline.timeout:g} s: {done:,} of "
-                                f"{len(array):,} events are published"
-                                f"{who_is_waited_for(self._line.stages[-1].output_ring)}"
-                            ) from None
-                    except HeadraceError as told:
-                        told.published = done  # type: ignore[attr-defined]
-                        raise
+            except HeadraceError as told:
+                told.published = done  # type: ignore[attr-defined]
+                raise
+            try:
+                sequence = self._line.producer.publish(array[done:], min(deadline.left(), 0.1))
+                return sequence if first < 0 else first
+            except WaitTimeout as error:
+                full = error
 
     def _publish_call(
         self, array: Records, deadline: Deadline, client: str | None, number: int | None
@@ -95,10 +103,4 @@ class Calling(Waits):
                 event={},
                 machine=self._line.stages[-1].machine.name,
             )
-        dtype = self._output_dtype
-        return np.frombuffer(b"".join(entry.parts), np.dtype([]) if dtype is None else dtype)
-
-    @property
-    def _output_dtype(self) -> np.dtype[Any] | None:
-        output = self._line.stages[-1].machine.output
-        return None if output is None else record_dtype(output)
+        return np.frombuffer(b"".join(entry.parts), self._line.output_dtype)

@@ -23,11 +23,11 @@ class Call:
     def collect(self, records: Records) -> None:
         self._parts.append(records)
 
-    def outputs(self, dtype: np.dtype[Any] | None) -> Records:
+    def outputs(self, dtype: np.dtype[Any]) -> Records:
         """All outputs of the call, in order; an empty array if there are none."""
         if not self._parts:
-            return np.empty(0, dtype=[] if dtype is None else dtype)
-        return np.concatenate(self._parts)
+            return np.empty(0, dtype)
+        return self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
 
 
 class Calls:
@@ -55,6 +55,8 @@ class Calls:
 
     def close(self, sequence: int) -> None:
         """All stages are through with the input, and so with those before."""
+        if len(self._open) == 1 and not self._left and self._open.pop(sequence, None) is not None:
+            return
         for one in [*self._open, *self._left]:  # also what an interrupt has kept from being closed
             if one <= sequence:
                 self._open.pop(one, None)

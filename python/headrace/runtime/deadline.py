@@ -29,6 +29,14 @@ class Deadline:
         return self._end is not None and time.monotonic() >= self._end
 
 
+NEVER = Deadline(None)
+
+
+def deadline_after(timeout: float | None) -> Deadline:
+    """The moment `timeout` seconds from now; None: NEVER. Raises UsageError."""
+    return NEVER if timeout is None else Deadline(timeout)
+
+
 class Hold:
     """Holding a lock, or failing in time."""
 

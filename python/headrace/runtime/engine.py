@@ -24,12 +24,13 @@ from headrace.ringbuffer import Ring, WaitStrategy
 from headrace.runtime.answers import Answers, check_client
 from headrace.runtime.calling import Calling
 from headrace.runtime.calls import Calls
-from headrace.runtime.deadline import Deadline
+from headrace.runtime.deadline import deadline_after
 from headrace.runtime.failures import DeadLetter, Failures
 from headrace.runtime.journaling import Journaling
 from headrace.runtime.line import Line
 from headrace.runtime.opening import Opening
 from headrace.runtime.outlet import who_is_waited_for
+from headrace.runtime.process import this_process
 from headrace.runtime.progress import LOOK_SECONDS, Progress
 from headrace.runtime.stage import Records
 from headrace.runtime.waits import output_id
@@ -73,10 +74,10 @@ class Engine(Calling):
         for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", dead_letters_max)):
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
-        stages_of(machine)
+        self._event = stages_of(machine)[0].event
         self.machine = machine
         self._failures = Failures(dead_letters_max if on_error == "dead_letter" else 0)
-        self._pid = os.getpid()
+        self._process = this_process()
         self._calls = Calls()
         self._publishing = threading.RLock()
         self._progress = Progress()
@@ -138,16 +139,13 @@ class Engine(Calling):
         until the journal has them as safely as its level says. Raises DtypeError, EngineStopped,
         OutputsUnread, JournalFailed, and the StepError that has halted the engine.
         """
-        deadline = Deadline(timeout)
+        deadline = deadline_after(timeout)
         if durable and self._journaling is None:
             raise UsageError("durable=True needs a journal: Engine(machine, journal=...)")
         array = self._as_events(events)
-        journaling = self._journaling
-        if journaling is not None and not durable:
-            journaling.published()  # a long publish waits for it
         first = self._publish(array, deadline)
-        if journaling is not None and not durable:
-            journaling.published()
+        if self._journaling is not None and not durable:
+            self._journaling.published()
         if durable and not self._wait_durable(first + len(array), deadline):
             late = WaitTimeout(
                 f"inputs {first:,} to {first + len(array) - 1:,} are published, and were not safe "
@@ -171,17 +169,18 @@ class Engine(Calling):
         with it, and with a journal until it is as safe as the level says. An exception in a step is
         raised here, and the engine goes on with the state before the event. `client`, `number`:
         who calls, and the client's own count of calls, from 1: a call that is made again, also
-        after a crash, is not run again, but gets its first answer. Raises StepError, WaitTimeout
-        (the event stays published), DtypeError, StaleCall, JournalFailed, EngineStopped.
+        after a crash, is not run again, but gets its first answer. Raises StepError (also the one
+        that has halted the engine), WaitTimeout (the event stays published), DtypeError, StaleCall,
+        JournalFailed, EngineStopped.
         """
-        deadline = Deadline(timeout)
+        deadline = deadline_after(timeout)
         array = self._as_events(event)
         if len(array) != 1:
             raise UsageError(f"call takes one event, not {len(array)}; publish takes many")
         if client is not None or number is not None:
             check_client(client, number)
         with self._hold(deadline):
-            self._check_running()
+            self._check_running()  # one that has stopped answers nothing, known or not
             entry = self._answers.find(client, number) if client and number else None
             if entry is None:
                 sequence, call = self._publish_call(array, deadline, client, number)
@@ -195,14 +194,14 @@ class Engine(Calling):
         self._calls.close(sequence)
         if call.error is not None:
             raise call.error
-        return call.outputs(self._output_dtype)
+        return call.outputs(self._line.output_dtype)
 
     def drain(self, timeout: float | None = None) -> None:
         """Wait until all that was published so far has gone through every stage, and is safe.
 
         Raises WaitTimeout, OutputsUnread, EngineStopped, and the StepError that has halted it.
         """
-        deadline = Deadline(timeout)
+        deadline = deadline_after(timeout)
         self._check_process()
         end = self._line.producer.sequence
         if not (self._wait_through(end, deadline) and self._wait_durable(end, deadline)):
@@ -256,7 +255,7 @@ class Engine(Calling):
         if self._journaling is None:
             raise UsageError("a snapshot needs a journal: Engine(machine, journal=...)")
         self._check_running()
-        deadline = Deadline(timeout)
+        deadline = deadline_after(timeout)
         end = self._line.producer.sequence
         if not self._wait_through(end, deadline):
             raise WaitTimeout(
@@ -296,7 +295,7 @@ class Engine(Calling):
         WaitTimeout if a stage does not end in time (closing again goes on with it), and the
         StepError that has halted the engine.
         """
-        deadline = Deadline(timeout)
+        deadline = deadline_after(timeout)
         self._check_process()
         if not self._finished:
             with self._hold(deadline):

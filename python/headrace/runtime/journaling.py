@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 
 from headrace.errors import HistoryGone, JournalError, MachineError
-from headrace.journal.notes import AnyNote
+from headrace.journal.identity import own_version
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.keeper import Cut, Keeper, digest_of
 from headrace.runtime.line import Line
@@ -30,6 +29,10 @@ class Journaling:
         self._opening = opening
         self._line = line
         self.recorder = Recorder(line.rings[0], opening.writer, settings.level, on_failure)
+        # What the threads that publish say of it; not wrapped, as each publish does.
+        self.note = self.recorder.note
+        self.take_back = self.recorder.take_back
+        self.published = self.recorder.published
         self._outputs: Recorder | None = None
         if opening.outputs is not None:
             self._outputs = Recorder(line.rings[-1], opening.outputs.writer, "os", on_failure)
@@ -39,7 +42,7 @@ class Journaling:
             self.recorder,
             self._take_cut,
             lambda: line.stages[0].done,
-            version("headrace"),
+            own_version(),
             on_failure,
         )
         line.wait_safe = self._wait_safe
@@ -53,18 +56,6 @@ class Journaling:
         if self._outputs is not None:
             self._outputs.start()
         self._keeper.start()
-
-    def note(self, note: AnyNote) -> None:
-        """Write a note with the input that is published next."""
-        self.recorder.note(note)
-
-    def published(self) -> None:
-        """Inputs were published."""
-        self.recorder.published()
-
-    def take_back(self, note: AnyNote) -> None:
-        """The input of the last note was not published after all."""
-        self.recorder.take_back(note)
 
     def outputs_before_recovery(self, after: tuple[int, int]) -> Iterator[Records]:
         """Outputs behind an id that were made before what recovery has made again.

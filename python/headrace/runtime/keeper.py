@@ -115,6 +115,7 @@ class Keeper:
                 if self._recorder.failed is not None:
                     return
                 self._prepare_spare()
+                self._recorder.writer.sync_full()
                 if self._snapshot_is_due():
                     self.snapshot(Deadline(1.0))
                 elif self._digest_is_due():

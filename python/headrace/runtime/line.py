@@ -59,6 +59,7 @@ class Line:
         self.wait_safe: Callable[[int], None] | None = None
         self.on_outputs: Callable[[], None] | None = None  # outputs are published, or going to be
         self.closing = False
+        self.output_dtype: np.dtype[Any] = np.dtype([])  # of the last machine's records, if any
         self._calls = calls
         self._answers = answers
         self._outlets: dict[Stage, Outlet] = {}
@@ -93,6 +94,8 @@ class Line:
             dtype, named = record_dtype(each.output), name and f"{name}.{suffix}"
             ring = self._ring(dtype, capacity, named, fold.made[index], timestamps=False)
             stage.output_ring = ring
+            if last:
+                self.output_dtype = dtype
             if last and keep_outputs:
                 self.backlog = Backlog(ring, keep_outputs)
             self._outlets[stage] = Outlet(ring, self.backlog)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from headrace.compose import Pipeline
 from headrace.errors import JournalMismatch, StepError
 from headrace.journal.failing import failing
 from headrace.journal.folder import take_lock
-from headrace.journal.identity import Identity
+from headrace.journal.identity import Identity, own_version
 from headrace.journal.notes import Called, Opened
 from headrace.journal.recovery import Recovery, Tail
 from headrace.journal.segment import Frame
@@ -101,7 +100,7 @@ class Opening:
         self._answers.settle(self.fold.sequence)  # fewer clients may be remembered than before
         if self._outputs is not None:
             self._outputs.cut_to(self.fold.made[-1])
-        identity = Identity(event, name_of(machine), version_of(machine), version("headrace"))
+        identity = Identity(event, name_of(machine), version_of(machine), own_version())
         tail.cut()
         writer = Writer(
             settings.disk,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from headrace.errors import JournalDamaged, ReplayParted
 from headrace.events import record_dtype
 from headrace.journal.failing import failing
 from headrace.journal.folder import OUTPUTS, holds_a_journal, join
-from headrace.journal.identity import Identity
+from headrace.journal.identity import Identity, own_version
 from headrace.journal.reader import Reader
-from headrace.journal.recovery import Tail
+from headrace.journal.recovery import Tail, shorten
 from headrace.journal.segment import Frame, Position
 from headrace.journal.settings import Journal
 from headrace.journal.writer import Writer
@@ -75,7 +74,7 @@ class OutputJournal:
         return Writer(
             self._settings.disk,
             self.folder,
-            Identity(self._dtype, self._name, "", version("headrace")),
+            Identity(self._dtype, self._name, "", own_version()),
             level="os",
             segment_bytes=self._settings.segment_bytes,
             at=at,
@@ -86,20 +85,18 @@ class OutputJournal:
     def cut_to(self, made: int) -> None:
         """Cut off what is here beyond the outputs that there are, now that all are made again.
 
-        These were made of inputs that the journal has lost, which not every level prevents.
+        These were made of inputs that the journal has lost, which not every level prevents. Those
+        before a snapshot would not be made again, and are safe meanwhile.
         """
         if self.writer.sequence <= made:
             return
         assert self._tail is not None
-        frames = [frame for frame in self._frames if frame.header.end > made]
-        first = frames[0]
-        left = max(0, made - first.first_sequence)
-        records, times = first.events[:left].copy(), first.times[:left].copy()
+        first = next(frame for frame in self._frames if frame.header.end > made)
         with failing(self.folder):
             self.writer.close()
-            self._tail.cut_frames(frames, "outputs of inputs that are lost")
-            self.writer = self._writer(first.position, self._tail.journal_id)
-        self.writer.append(records, times)
+            left = max(0, made - first.first_sequence)
+            end = shorten(self._settings.disk, self.folder, first, left)
+            self.writer = self._writer(end, self._tail.journal_id)
         self._frames = []
 
     def made_again(self, records: Records, end: int) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from headrace.errors import InternalError, JournalFailed
+from headrace.errors import InternalError, JournalFailed, UsageError
 from headrace.journal.notes import AnyNote, Sealed
 from headrace.journal.segment import Position
 from headrace.journal.writer import Writer
@@ -57,7 +57,8 @@ class Recorder:
         self._loose: deque[AnyNote] = deque()  # of none
         self._places: deque[Position] = deque([writer.position], maxlen=_PLACES_MAX)
         self._progress = Progress()
-        self._work = threading.Lock()  # held by who writes
+        self._work = threading.RLock()  # held by who writes; not twice, but its owner is known
+        self._recording = False
         self._wake = threading.Event()
         self._idle = False
         self._sync_wanted = False
@@ -68,7 +69,8 @@ class Recorder:
         self._thread.start()
 
     def join(self, timeout: float | None) -> bool:
-        """Wait until all that was published is written; whether it is."""
+        """Once the ring has ended: wait until all is written; whether it is."""
+        self._wake.set()
         if not self._ended.wait(timeout):
             return False
         self._thread.join()
@@ -109,12 +111,24 @@ class Recorder:
                 raise self.failed
             if deadline.over():
                 return False
-            if self._work.acquire(timeout=min(deadline.left(), LOOK_SECONDS)):
-                try:
+            work = self._work
+            try:
+                free = work.acquire(False)
+                if free or work.acquire(timeout=min(deadline.left(), LOOK_SECONDS)):
+                    if self._recording:
+                        raise UsageError(
+                            "a signal's handler has interrupted this thread while it wrote the "
+                            "journal, and cannot wait for that"
+                        )
                     if not self.is_durable(end) and self.failed is None:
                         self._record_or_fail()
-                finally:
-                    self._work.release()
+            finally:
+                # Also where an interrupt came when it had just been taken. No function of our own
+                # stands in between: another one could come when that begins.
+                try:  # noqa: SIM105
+                    work.release()
+                except RuntimeError:  # it was not taken
+                    pass
         return True
 
     def wait_synced(self, end: int, deadline: Deadline) -> bool:
@@ -163,17 +177,21 @@ class Recorder:
     def _rest(self) -> None:
         self._wake.clear()
         self._idle = True  # before the last look: who publishes after it sees this
-        if self._ring.cursor == self.writer.sequence and not self._sync_wanted:
+        written = self._ring.cursor == self.writer.sequence
+        if written and not self._sync_wanted and not self._consumer.ended:
             self._wake.wait(LOOK_SECONDS)
         self._idle = False
 
     def _record_or_fail(self) -> bool:
         """Write what there is; whether there was anything. The lock on writing is held."""
+        self._recording = True
         try:
             return self._record()
         except Exception as error:
             self._fail(error)
             raise
+        finally:
+            self._recording = False
 
     def _fail(self, error: BaseException) -> None:
         if self.failed is None:
@@ -194,18 +212,20 @@ class Recorder:
                     raise InternalError(
                         f"inputs {writer.sequence:,} to {end - count:,} never came to the journal"
                     )
-                times = consumer.times if self._timed else events["input_time_ns"]
+                times = consumer.times if self._timed else events["input_time_ns"].copy()
+                if skip:
+                    events, times = events[skip:], times[skip:]
                 self._places.append(writer.position)
-                notes = self._due(end)
-                times = np.ascontiguousarray(times[skip:])
-                writer.append(events[skip:], times, notes, sync=self._level == "fsync")
+                notes = self._due(end) if self._notes or self._loose else []
+                writer.append(events, times, notes, sync=self._level == "fsync")
                 del times
-                self._drop(notes)
+                if notes:
+                    self._drop(notes)
             del events
             if self._level == "fsync" and writer.synced_sequence < end:
                 writer.sync()  # it was written, and then interrupted
+            self.durable = end  # first: what is released is not polled again
             consumer.release()
-            self.durable = end
             self._progress.moved()
         if self._sync_wanted:
             writer.sync()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import operator
-import os
 from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from headrace.errors import EngineStopped, ForkedHandle, UsageError
 from headrace.events import as_events
 from headrace.ringbuffer import Ring
 from headrace.runtime.backlog import Backlog
-from headrace.runtime.deadline import Deadline, Hold
+from headrace.runtime.deadline import NEVER, Deadline, Hold
 from headrace.runtime.failures import Failures
 from headrace.runtime.journaling import Journaling
 from headrace.runtime.line import Line
+from headrace.runtime.process import Process, this_process
 from headrace.runtime.progress import LOOK_SECONDS, Progress
 from headrace.runtime.stage import Records
 
@@ -33,17 +35,18 @@ def output_id(after: Any) -> tuple[int, int]:
 class Waits:
     """What `Engine` waits by; the attributes are the engine's."""
 
-    _pid: int
     _closed: bool
+    _event: np.dtype[Any]  # of the first machine
     _failures: Failures
     _journaling: Journaling | None
     _line: Line
+    _process: Process
     _progress: Progress
     _publishing: Any
     _recovered: list[Records]
 
     def _check_process(self) -> None:
-        if os.getpid() != self._pid:
+        if this_process() is not self._process:
             raise ForkedHandle(
                 "this engine was made before a fork, and its threads are the parent's; in the "
                 "child, make another one"
@@ -53,7 +56,7 @@ class Waits:
         self._check_process()
         if self._closed:
             raise EngineStopped("this engine is closed")
-        return as_events(self._line.stages[0].machine.event, events)
+        return as_events(self._event, events)
 
     def _check_running(self) -> None:
         self._failures.check()
@@ -83,8 +86,8 @@ class Waits:
     def _wait_durable(self, end: int, deadline: Deadline) -> bool:
         return self._journaling is None or self._journaling.wait_durable(end, deadline)
 
-    def _hold(self, deadline: Deadline) -> Hold:
-        return Hold(self._publishing, deadline)
+    def _hold(self, deadline: Deadline) -> Any:
+        return self._publishing if deadline is NEVER else Hold(self._publishing, deadline)
 
     def _read_outputs(
         self, backlog: Backlog, follow: bool, end: int, after: tuple[int, int] | None
