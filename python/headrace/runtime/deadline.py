@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
-from headrace.errors import UsageError, WaitTimeout
+from headrace.errors import UsageError
 
 _DAY = 86400.0  # longer times are too long for locks
 
@@ -35,18 +34,3 @@ NEVER = Deadline(None)
 def deadline_after(timeout: float | None) -> Deadline:
     """The moment `timeout` seconds from now; None: NEVER. Raises UsageError."""
     return NEVER if timeout is None else Deadline(timeout)
-
-
-class Hold:
-    """Holding a lock, or failing in time."""
-
-    def __init__(self, lock: Any, deadline: Deadline) -> None:
-        self._lock = lock
-        self._deadline = deadline
-
-    def __enter__(self) -> None:
-        if not self._lock.acquire(timeout=self._deadline.left()):
-            raise WaitTimeout("another thread is publishing to this engine, and blocks")
-
-    def __exit__(self, *exception: object) -> None:
-        self._lock.release()

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from headrace.engine.holding import Hold
 from headrace.errors import EngineStopped, ForkedHandle, UsageError
 from headrace.events import as_events
 from headrace.ringbuffer import Ring
 from headrace.runtime.backlog import Backlog
-from headrace.runtime.deadline import NEVER, Deadline, Hold
+from headrace.runtime.deadline import NEVER, Deadline
 from headrace.runtime.failures import Failures
 from headrace.runtime.journaling import Journaling
 from headrace.runtime.line import Line
@@ -87,7 +88,10 @@ class Waits:
         return self._journaling is None or self._journaling.wait_durable(end, deadline)
 
     def _hold(self, deadline: Deadline) -> Any:
-        return self._publishing if deadline is NEVER else Hold(self._publishing, deadline)
+        if deadline is NEVER:
+            return self._publishing
+        reason = "another thread is publishing to this engine, and blocks"
+        return Hold(self._publishing, deadline.left(), reason)
 
     def _read_outputs(
         self, backlog: Backlog, follow: bool, end: int, after: tuple[int, int] | None

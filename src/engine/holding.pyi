@@ -1,0 +1,12 @@
+from types import TracebackType
+from typing import Any
+
+class Hold:
+    def __init__(self, lock: Any, seconds: float, reason: str) -> None: ...
+    def __enter__(self) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
