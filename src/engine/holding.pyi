@@ -1,6 +1,8 @@
 from types import TracebackType
 from typing import Any
 
+__test__: dict[str, str]  # Cython's
+
 class Hold:
     def __init__(self, lock: Any, seconds: float, reason: str) -> None: ...
     def __enter__(self) -> None: ...
