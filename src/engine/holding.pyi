@@ -1,8 +1,9 @@
 from types import TracebackType
-from typing import Any
+from typing import Any, final
 
 __test__: dict[str, str]  # Cython's
 
+@final
 class Hold:
     def __init__(self, lock: Any, seconds: float, reason: str) -> None: ...
     def __enter__(self) -> None: ...

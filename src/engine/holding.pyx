@@ -4,9 +4,12 @@ In Python an interrupt can come between taking the lock and the `with` statement
 here nothing is looked at in between.
 """
 
+cimport cython
+
 from headrace.ringbuffer.errors import WaitTimeout
 
 
+@cython.final
 cdef class Hold:
     """A lock held for the length of a `with` block.
 
