@@ -245,9 +245,9 @@ def test_the_order_of_a_set() -> None:
         state -= set(range(1000, 1200))
         return state
 
-    assert "going on from the state written down before event 35" in said_of(
-        machine_of(step, initial=initial)
-    )
+    # A copy of the state is enough to find that, or the state written down and read again.
+    with pytest.raises(StepMismatch, match="total is"):
+        check_machine(machine_of(step, initial=initial), events(40))
 
 
 # -- engines on one journal, by themselves -------------------------------------------------------
