@@ -27,6 +27,7 @@ from headrace.ports import LocalDisk
 WIDE = np.dtype([("key", "<i8"), ("amount", "<i8"), ("more", "<i8", 6)])  # 64 bytes
 WIDE_LAP = 1 << 14
 LONG = 10_000_000  # inputs of the journal that is opened, and walked about in
+PYTHON_LONG = 1 << 20  # of the one that a Python step goes over
 SNAPSHOT_EVERY = 1_000_000
 SECONDS = 60.0
 
@@ -201,7 +202,7 @@ def python_journal() -> str:
     path = os.path.join(made, "journal")
     settings = _settings(path, "none")
     with hr.Engine(machines.keyed_sum("native"), journal=settings, keep_outputs=0) as engine:
-        for events in machines.payment_laps(1 << 18):
+        for events in machines.payment_laps(PYTHON_LONG):
             engine.publish(events, SECONDS)
     return path
 
@@ -246,7 +247,7 @@ def read_and_checked(count: int) -> Sample:
 def replayed_in_python(count: int) -> Sample:
     """A journal stepped over by a Python step and a dict."""
     path = python_journal()
-    total = 1 << 18
+    total = PYTHON_LONG
     seconds, replay = timed(lambda: hr.replay(path, machines.keyed_sum("python"), verify=False))
     return rate_sample(
         total, seconds, machines.sums_digest(replay.state), machines.sums_answer(total)

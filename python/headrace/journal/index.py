@@ -103,7 +103,9 @@ class Index:
         if not names:
             raise HistoryGone(f"there is no input {sequence:,}: there are none at all")
         at = bisect_right([first for _, first in names], sequence) - 1
-        index = self._of(*names[at])
+        known = self._segments.get(names[at][0])
+        # What is indexed does not change; looking for more each time would take as long again.
+        index = known if known and sequence < known.end.sequence else self._of(*names[at])
         place = bisect_right(index.firsts, sequence) - 1
         if place < 0 or sequence >= index.end.sequence:
             self._explain_end(index, sequence, last=at + 1 == len(names))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xxhash
@@ -138,13 +138,12 @@ def unchecked_header(data: bytes) -> tuple[SegmentHeader, int] | None:
 SEGMENT_HEADER_BYTES_MAX = aligned(_SEGMENT_TEXT + TEXT_BYTES_MAX, BLOCK_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class FrameHeader:
+class FrameHeader(NamedTuple):
     """What stands at the beginning of a frame."""
 
     frame_bytes: int  # of the whole frame, with the zeros behind it
     first_sequence: int  # of the first event; of the next one to come, if there are none
-    count: int  # of events
+    count: int  # type: ignore[assignment]  # of events
     notes_bytes: int
     synced_sequence: int  # all below was known to be on the disk when this was written
     previous: int  # checksum of the frame before, or of the segment's header

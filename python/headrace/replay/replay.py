@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,17 +9,13 @@ import numpy as np
 
 from headrace.compose import Pipeline
 from headrace.errors import HistoryGone
-from headrace.journal.index import Index
 from headrace.journal.notes import Digest
-from headrace.journal.reader import Reader
 from headrace.machine import Machine
-from headrace.replay.ahead import read_ahead
 from headrace.replay.fold import Bookmark, Fold
 from headrace.replay.parting import explain_parting
 from headrace.replay.source import FailedSteps, Source
 
 Records = np.ndarray[Any, Any]
-_AHEAD = 16  # frames
 
 
 class Replay:
@@ -81,24 +75,13 @@ class Replay:
 
     def steps(self) -> Iterator[Records]:
         """The same, also where inputs led to no outputs."""
-        fold, begin = self._fold, self._fold.sequence
-        ends = sorted({*(mark for mark in self._marks if mark > begin), self.end})
-        if begin >= self.end:
-            return
-
-        def slices() -> Iterator[tuple[Records, Any]]:
-            index = Index(Reader(self.source.disk, self.source.folder))  # the thread's own
-            for start, end in itertools.pairwise([begin, *ends]):
-                yield from index.slices(start, end)
-
-        due = iter(ends)
-        mark = next(due)
-        with contextlib.closing(read_ahead(slices, _AHEAD)) as ahead:
-            for events, times in ahead:
+        fold, marks = self._fold, iter(self._marks)
+        mark = next((m for m in marks if m > fold.sequence), self.end)
+        while fold.sequence < self.end:
+            for events, times in self.source.index.slices(fold.sequence, mark):
                 yield fold.run(events, times)
-                if fold.sequence == mark:
-                    self._check(fold)
-                    mark = next(due, self.end)
+            self._check(fold)
+            mark = next(marks, self.end)
 
     def run(self) -> Replay:
         """Step on to the end. Raises ReplayParted."""
