@@ -200,7 +200,7 @@ def run_figure(figure: Figure, plan: Plan, calibrate: Callable[[], dict[str, flo
             except Unavailable as why:
                 result.missing[name] = str(why)
             except Exception as error:
-                result.failed[name] = f"{type(error).__name__}: {error}"
+                result.failed[name] = _in_a_line(error)
             else:
                 contestants[name] = contestant
                 result.samples[name] = []
@@ -212,6 +212,12 @@ def run_figure(figure: Figure, plan: Plan, calibrate: Callable[[], dict[str, flo
     result.rounds = rounds
     result.lines = [relate(check, result) for check in figure.checks]
     return result
+
+
+def _in_a_line(error: Exception) -> str:
+    """Of a trace from another process, what it ends with: the rest names files of this machine."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[-1]}"
 
 
 def _round(
@@ -226,7 +232,7 @@ def _round(
             del contestants[name], result.samples[name]
             continue
         except Exception as error:
-            result.failed[name] = f"{type(error).__name__}: {error}"
+            result.failed[name] = _in_a_line(error)
             del contestants[name]
             continue
         result.samples[name].append(sample)
