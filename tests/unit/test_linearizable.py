@@ -66,10 +66,24 @@ OK: dict[str, tuple[hr.Machine, Made]] = {
         registers,
         [
             write("a", 0, None, 5, status="info"),
-            write("b", 0, None, 5, status="info"),
+            write("b", 3, None, 5, status="info"),
             read("c", 1, 2, 5),
             write("c", 3, 4, 6),
             read("c", 5, 6, 5),
+        ],
+    ),
+    "info called at the time of the return": (
+        registers,
+        [read("b", 0, 1, 5), write("a", 1, None, 5, status="info")],
+    ),
+    "two of the same info, of which the first has to wait": (
+        registers,
+        [
+            write("a", 0, 5, 1),
+            write("a", 5, None, 2, status="info"),
+            write("b", 5, None, 2, status="info"),
+            read("c", 5, 5, 2),
+            read("c", 6, 7, 1),
         ],
     ),
     "first in, first out": (
@@ -116,6 +130,32 @@ BAD: dict[str, tuple[hr.Machine, Made, int]] = {  # and which operation cannot b
         ],
         3,
     ),
+    "info before what its client did before": (
+        registers,
+        [
+            write("a", 0, 5, 1),
+            write("a", 5, None, 2, status="info"),
+            read("c", 5, 5, 2),
+            read("c", 6, 7, 1),
+        ],
+        3,
+    ),
+    "its own write, in no time, and a failed one": (
+        registers,
+        [write("a", 1, 1, 5), write("a", 1, 1, 6, status="fail"), read("a", 1, 1, 0)],
+        2,
+    ),
+    "info that is refused leads nowhere": (
+        registers,
+        [
+            write("a", 0, 9, 5),
+            write("b", 0, 9, 6),
+            write("c", 0, None, -1, status="info"),
+            read("d", 10, 11, 5),
+            read("d", 12, 13, 6),
+        ],
+        4,
+    ),
     "a write that the model refuses": (registers, [write("a", 0, 1, -1)], 0),
     "out of order": (
         queue,
@@ -158,17 +198,18 @@ def test_a_bad_history_is_explained() -> None:
     ]
     result = linearizable(history, registers)
     assert result.operation is history[-1]
-    assert result.prefix == tuple(history[:13])
+    assert result.prefix == tuple(history[:14])
     assert [(each.state, each.instead) for each in result.states] == [
         ({0: 22}, "the answer is (22,)"),
         ({0: 50}, "the answer is (50,)"),
     ]
     assert str(result).splitlines() == [
         "bad: 15 operations cannot be put in one order",
-        "longest prefix that can be (13):",
-        "  ... 3 before",
-        *(f"  client 'a' [{at}, {at + 1}] (0, True, {at}) -> None" for at in range(6, 24, 2)),
+        "longest prefix that can be (14):",
+        "  ... 4 before",
+        *(f"  client 'a' [{at}, {at + 1}] (0, True, {at}) -> None" for at in range(8, 24, 2)),
         "  client 'b' [30, 31] (0, False, 0) -> (22,)",
+        "  client 'a' [32, ?] (0, True, 50) (info)",
         "cannot follow:",
         "  client 'b' [34, 35] (0, False, 0) -> (7,)",
         "states reached:",

@@ -51,7 +51,6 @@ class Placed:
 
     index: int  # in the history
     operation: Operation
-    rank: int  # place among its client's operations
     after: int | None
 
 
@@ -74,7 +73,7 @@ def _place_client(operations: list[Operation], indexes: list[int]) -> Iterable[P
     indexes.sort(key=lambda index: (operations[index].call, _end(operations[index])))
     before: int | None = None  # the last that has returned
     last_ok: int | None = None
-    for rank, index in enumerate(indexes):
+    for index in indexes:
         operation = operations[index]
         if before is not None and operation.call < _end(operations[before]):
             raise OperationError(
@@ -87,7 +86,7 @@ def _place_client(operations: list[Operation], indexes: list[int]) -> Iterable[P
         after = None
         if last_ok is not None and operations[last_ok].return_ == operation.call:
             after = last_ok
-        yield Placed(index, operation, rank, after)
+        yield Placed(index, operation, after)
         if operation.return_ is not None:
             before = index
         if operation.status == "ok":

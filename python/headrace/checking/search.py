@@ -55,9 +55,8 @@ class Search:
         self._stop = stop
         ok = [one for one in placed if one.operation.status == "ok"]
         info = [one for one in placed if one.operation.status == "info"]
-        # Equal times: by the order of the client, so that `after` always has the lower number.
-        ok.sort(key=lambda one: (one.operation.return_, one.operation.call, one.rank, one.index))
-        info.sort(key=lambda one: (one.operation.call, one.index))
+        ok.sort(key=lambda one: (one.operation.return_, one.operation.call))
+        info.sort(key=lambda one: one.operation.call)
         self.placed = [*ok, *info]
         self.count = len(ok)  # of those that are ok
         numbers = {one.index: number for number, one in enumerate(ok)}
@@ -184,7 +183,7 @@ class Search:
         """Where a search that found no order got stuck: the longest, and all states there."""
         low = max(configuration[0] for configuration in found.came_from)
         there = [each for each in found.came_from if each[0] == low]
-        longest = max(there, key=lambda each: each[1].bit_count())
+        longest = max(there, key=lambda each: each[1].bit_count() + each[2].bit_count())
         return longest, list(dict.fromkeys(each[3] for each in there))
 
 
