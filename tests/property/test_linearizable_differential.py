@@ -80,6 +80,14 @@ def test_made_up_histories(name: str, data: st.DataObject) -> None:
     event(agrees(data.draw(histories(name)), MODELS[name]))
 
 
+@pytest.mark.torture
+@pytest.mark.parametrize("name", MODELS)
+@given(data=st.data())
+@settings(max_examples=3000)
+def test_very_many_made_up_histories(name: str, data: st.DataObject) -> None:
+    event(agrees(data.draw(histories(name)), MODELS[name]))
+
+
 @given(histories("registers"))
 @settings(max_examples=50)
 def test_partitions_make_no_difference(history: Made) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from cli_tools import headrace, in_folder, refused, succeeds
 
+from headrace.cli import interrupts, linearizable
+
 MODEL = """
 import headrace as hr
 
@@ -135,3 +137,17 @@ def test_bad_line(wrong: str, reason: str, options: tuple[str, ...]) -> None:
 def test_wrong_use(arguments: tuple[str, ...], reason: str) -> None:
     write(*WRITES)
     assert reason in refused("linearizable", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("interrupt", "code"), [(KeyboardInterrupt(), 130), (interrupts.Terminated(), 143)]
+)
+def test_stopped(interrupt: BaseException, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not with the code of a verdict."""
+
+    def stop(*arguments: Any) -> None:
+        raise interrupt
+
+    monkeypatch.setattr(linearizable, "check", stop)
+    said = refused("linearizable", write(*WRITES), *MODELLED, code=code)
+    assert said == "note: stopped; nothing is decided\n"

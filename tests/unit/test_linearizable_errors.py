@@ -35,7 +35,7 @@ def alike(state: int, value: int) -> Any:
         ([read("a", 0, None, 0)], 0, "it has no return, but is 'ok'; only 'info' may"),
         ([read("a", float("nan"), 1, 0)], 0, "its call is nan, not a number"),
         ([read("a", 0, True, 0)], 0, "its return is True, not a number"),
-        ([read([], 0, 1, 0)], 0, "its client, [], cannot be hashed"),
+        ([read(([],), 0, 1, 0)], 0, "its client, ([],), cannot be hashed"),
         ([Operation("a", 0, 1, (1, 2))], 0, "no event of machine 'registers': (1, 2) has 2 values"),
         ([Operation("a", 0, 1, (1 << 40, True, 2))], 0, "field 'key' cannot be 1099511627776"),
         ([Operation("a", 0, 1, (1, 2), status="fail")], 0, "no event of machine"),
@@ -63,7 +63,7 @@ def test_no_history(wrong: Made, index: int, reason: str) -> None:
         (lambda: linearizable([], queue, time_limit=float("nan")), "time_limit must be seconds"),
         (lambda: linearizable([], queue, configurations_max=0), "configurations_max must be"),
         (
-            lambda: linearizable([read("a", 0, 1, 0)], registers, lambda given: [given]),  # type: ignore[arg-type, return-value]
+            lambda: linearizable([read("a", 0, 1, 0)], registers, lambda given: ([given],)),  # type: ignore[arg-type, return-value]
             "operation 0: the partition calls its part",
         ),
     ],

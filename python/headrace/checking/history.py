@@ -107,7 +107,7 @@ def _check(index: int, operation: Any) -> None:
         raise OperationError(
             index, f"its status is {operation.status!r}; there are 'ok', 'fail' and 'info'"
         )
-    if not isinstance(operation.client, Hashable):
+    if not is_hashable(operation.client):
         raise OperationError(index, f"its client, {operation.client!r}, cannot be hashed")
     _check_time(index, "call", operation.call)
     if operation.return_ is None:
@@ -121,6 +121,15 @@ def _check(index: int, operation: Any) -> None:
         raise OperationError(
             index, f"it returns at {operation.return_}, before its call at {operation.call}"
         )
+
+
+def is_hashable(value: Any) -> bool:
+    """Whether it can be a key of a dict: a tuple of lists cannot."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _check_time(index: int, what: str, time: Any) -> None:

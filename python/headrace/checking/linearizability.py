@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from headrace.checking.history import Operation, Placed, place
+from headrace.checking.history import Operation, Placed, is_hashable, place
 from headrace.checking.result import Linearizability, Reached
 from headrace.checking.search import Found, Search
 from headrace.checking.specification import Specification
@@ -100,7 +100,7 @@ def _parts(
     parts: dict[Hashable, list[Placed]] = {}
     for one in placed:
         key = partition(one.operation.input)
-        if not isinstance(key, Hashable):
+        if not is_hashable(key):
             raise OperationError(
                 one.index, f"the partition calls its part {key!r}, which cannot be hashed"
             )

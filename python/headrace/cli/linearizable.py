@@ -64,9 +64,9 @@ def linearizable(
         if isinstance(machine, Pipeline):
             raise UsageError(f"{model} is a pipeline; the model must be a single machine")
         by_field = None if partition is None else _by_field(machine, partition)
-        history, lines = _read(file)
         try:
             with terminable():
+                history, lines = _read(file)
                 result = check(history, machine, by_field, time_limit)
         except OperationError as error:
             raise InputError(_name(file), lines[error.index], None, error.reason) from None
