@@ -39,6 +39,7 @@ ROOMS = (
     "system",
     "supervision",
     "simulation",
+    "checking",
     "cluster",
     "debugger",
     "testing",

@@ -3,13 +3,14 @@
 A ring buffer in shared memory puts events into one order; state machines, `step(state, event) ->
 (state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`. Machines:
 `machine`, `Machine`, `Native`, `Pipeline`. Running them: `Engine`, `DeadLetter`. Keeping their
-inputs: `Journal`; going back in time: `replay`, `History`. What can go wrong: `errors`. The
-definition of what is right: `headrace.reference`, and `headrace.testing` to hold machines of your
-own to it.
+inputs: `Journal`; going back in time: `replay`, `History`. Checking what clients saw: `Operation`,
+`linearizable`. What can go wrong: `errors`. The definition of what is right: `headrace.reference`,
+and `headrace.testing` to hold machines of your own to it.
 """
 
 from headrace import errors, wait
 from headrace._include import get_include
+from headrace.checking import Operation, linearizable
 from headrace.compose import Pipeline
 from headrace.journal import Journal
 from headrace.machine import Machine, machine
@@ -30,12 +31,14 @@ __all__ = [
     "Machine",
     "Moment",
     "Native",
+    "Operation",
     "Pipeline",
     "Producer",
     "Replay",
     "Ring",
     "errors",
     "get_include",
+    "linearizable",
     "machine",
     "replay",
     "wait",

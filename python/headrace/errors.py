@@ -59,6 +59,7 @@ __all__ = [
     "JournalNotFound",
     "MachineError",
     "NativeStepError",
+    "OperationError",
     "OutputError",
     "OutputsUnread",
     "ProducerError",
@@ -111,6 +112,15 @@ class InputError(UsageError, ValueError):
 
 class StateError(UsageError, TypeError):
     """A state holds something that cannot be written down, or cannot be read back."""
+
+
+class OperationError(UsageError, ValueError):
+    """An operation cannot be part of a history: which (`index`, from 0), and why (`reason`)."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(f"operation {index}: {reason}")
+        self.index = index
+        self.reason = reason
 
 
 class StaleCall(UsageError):

@@ -39,6 +39,7 @@ def words(text: str) -> str:
         (["journal", "stats", "-h"], ["--spans", "--json"]),
         (["journal", "repair", "-h"], ["--yes", "--dry-run", "--cut", "kept/"]),
         (["journal", "to-test", "-h"], ["--from", "--to", "--output", "pytest"]),
+        (["linearizable", "-h"], ["--model", "--partition", "--time-limit", '{"client": "a"']),
         (["rings", "-h"], ["--clean", "--dry-run", "--damaged", "--json"]),
     ],
 )

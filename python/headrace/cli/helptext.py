@@ -198,3 +198,30 @@ REPLAY = paragraphs(
     [green]headrace replay trades.journal totals.py:total --with totals2.py:total[/]
     """
 )
+
+LINEARIZABLE = paragraphs(
+    r"""
+    Check whether what clients saw of a system is what a machine could have answered, one operation
+    at a time, each at some moment between its call and its return.
+
+    [bold]File.[/] JSON lines, one for each operation, in any order; a dash is stdin:
+
+    [cyan]{"client": "a", "call": 1, "return": 2, "input": {"key": 1, "value": 5}, "output": null, \
+"status": "ok"}[/]
+
+    The input is an event: an object by field name, an array in the order of the fields, or a
+    scalar. The output is null, one record (an object by field name, or a scalar), or an array of
+    records, each of these or an array in the order of the fields. Times are numbers of one clock.
+    Status is ok; fail, it took no effect; or info, it may take effect at any time after its call,
+    or never: then return may be null, and the output does not count.
+
+    [bold]--partition[/] names the field of the input by which the history falls into parts that do
+    not touch each other, such as the key of a store. That is far quicker.
+
+    [bold]Exit code.[/] 0: ok. 1: bad; the longest prefix is shown, the operation that cannot
+    follow, and the states there. 2: wrong use or bad input. 3: unknown, because it was not decided
+    within the time limit.
+
+    [green]headrace linearizable history.jsonl --model registers.py:registers --partition key[/]
+    """
+)

@@ -1,0 +1,12 @@
+"""Checking what clients saw of a system: could one machine, step by step, have done it?"""
+
+from headrace.checking.history import Operation
+from headrace.checking.linearizability import linearizable
+from headrace.checking.result import Linearizability, Reached
+
+__all__ = [
+    "Linearizability",
+    "Operation",
+    "Reached",
+    "linearizable",
+]

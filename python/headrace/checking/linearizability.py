@@ -1,0 +1,126 @@
+"""`linearizable`: a history against a machine, part by part, within limits."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+from headrace.checking.history import Operation, Placed, is_hashable, place
+from headrace.checking.result import Linearizability, Reached
+from headrace.checking.search import Found, Search
+from headrace.checking.specification import Specification
+from headrace.errors import OperationError, UsageError
+from headrace.machine import Machine
+
+_STATES_MAX = 100  # that a result holds
+
+
+def linearizable(
+    history: Iterable[Operation],
+    model: Machine,
+    partition: Callable[[Any], Hashable] | None = None,
+    time_limit: float | None = 60.0,
+    *,
+    configurations_max: int = 4_000_000,
+) -> Linearizability:
+    """Whether each operation can have taken effect at one moment between its call and its return.
+
+    `model`: the machine that answers as the system should, one operation at a time. A step that
+    raises takes no effect: an operation that is ok did not happen there. States are copied, and may
+    be changed in place.
+    `partition`: names the part of an operation by its input (as it stands in the operation), where
+    parts do not touch each other, keys of a store say; each part begins in the initial state, and
+    is checked by itself, the smallest first, which is far quicker.
+    `time_limit`: seconds of searching for all parts together (None: no limit; a step that is under
+    way is waited for); `configurations_max`: that one part may hold in memory, some 300 bytes each.
+    When either is reached without a violation found, the verdict is "unknown".
+
+    Blocks. Usable from any thread; steps are called in it. Raises OperationError for a history that
+    cannot be, UsageError for wrong arguments, MachineError for a step that asks for its place in
+    the order or makes a state that cannot be, OutputError for one that puts out what cannot be.
+
+    The algorithm is that of Wing and Gong, "Testing and verifying concurrent objects" (1993), with
+    Lowe's memory of configurations, "Testing for linearizability" (2016).
+    """
+    deadline = _deadline(time_limit)
+    if type(configurations_max) is not int or configurations_max < 1:
+        raise UsageError(
+            f"configurations_max must be an integer of 1 or more, not {configurations_max!r}"
+        )
+    specification = Specification(model)
+    placed = place(history)
+    for one in placed:  # those that failed too, of which nothing else is looked at
+        specification.input_id(one.index, one.operation.input)
+
+    def stop(count: int) -> bool:
+        return count >= configurations_max or time.monotonic() >= deadline
+
+    # All are made first: a mistake in one part is told whatever the others come to.
+    searches = [(key, Search(part, specification, stop)) for key, part in _parts(placed, partition)]
+    visited = 0
+    prefix: list[Operation] = []
+    unknown: tuple[Any, str] | None = None
+    for key, search in searches:
+        found = search.run()
+        visited += len(found.came_from)
+        if found.done is not None:
+            prefix += _operations(search, search.order(found, found.done))
+        elif not found.stopped:
+            told = _bad(search, found, specification)
+            return Linearizability("bad", len(placed), visited, "", key, *told)
+        elif unknown is None:
+            late = time.monotonic() >= deadline
+            limit = f"{time_limit} s" if late else f"{configurations_max:,} configurations"
+            unknown = key, f"not decided within {limit}"
+    if unknown is not None:
+        return Linearizability("unknown", len(placed), visited, unknown[1], unknown[0])
+    return Linearizability("ok", len(placed), visited, prefix=tuple(prefix))
+
+
+def _deadline(time_limit: Any) -> float:
+    if time_limit is None:
+        return math.inf
+    if (
+        isinstance(time_limit, bool)
+        or not isinstance(time_limit, int | float)
+        or not time_limit >= 0
+    ):
+        raise UsageError(f"time_limit must be seconds, 0 or more, or None, not {time_limit!r}")
+    return time.monotonic() + time_limit
+
+
+def _parts(
+    placed: list[Placed], partition: Callable[[Any], Hashable] | None
+) -> list[tuple[Any, list[Placed]]]:
+    """The parts by what they are called, the smallest first."""
+    if partition is None:
+        return [(None, placed)]
+    parts: dict[Hashable, list[Placed]] = {}
+    for one in placed:
+        key = partition(one.operation.input)
+        if not is_hashable(key):
+            raise OperationError(
+                one.index, f"the partition calls its part {key!r}, which cannot be hashed"
+            )
+        parts.setdefault(key, []).append(one)
+    return sorted(parts.items(), key=lambda part: len(part[1]))
+
+
+def _operations(search: Search, numbers: list[int]) -> list[Operation]:
+    return [search.placed[number].operation for number in numbers]
+
+
+def _bad(
+    search: Search, found: Found, specification: Specification
+) -> tuple[tuple[Operation, ...], Operation, tuple[Reached, ...]]:
+    """The longest prefix, the operation that cannot follow it, and the states reached."""
+    longest, states = search.furthest(found)
+    number = longest[0]  # the first by return of those that are not in the order
+    reached = tuple(
+        Reached(specification.state(state), specification.told(state, search.input_of(number)))
+        for state in states[:_STATES_MAX]
+    )
+    prefix = _operations(search, search.order(found, longest))
+    return tuple(prefix), search.placed[number].operation, reached
