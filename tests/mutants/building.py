@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,3 +155,14 @@ def _wait_for(process: subprocess.Popen[bytes], output: Path, stop: bool) -> Non
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def check_all_pass(bugs: Iterable[Planted], sources: Path) -> None:
+    """Without a bug every test that the tables name passes, and is the one in `sources`."""
+    assert imported_from(sources) == sources / "headrace"
+    named = sorted({test for bug in bugs for test in bug.tests})
+    result = run_tests(named, sources, stop=False)
+    assert not result.failed, result.text
+    assert not result.others, result.text
+    for test in named:
+        assert any(passed.startswith(test) for passed in result.passed), test
