@@ -6,10 +6,14 @@ Three families: `UsageError` is the caller's mistake, and the call changed nothi
 
 from __future__ import annotations
 
+from typing import Any
+
 from headrace.engine.errors import (
+    EffectError,
     MachineError,
     NativeStepError,
     OutputError,
+    QueueFull,
     StaleEvent,
     StepError,
 )
@@ -43,6 +47,7 @@ __all__ = [
     "CyclicDependency",
     "DtypeError",
     "DuplicateConsumer",
+    "EffectError",
     "EngineStopped",
     "EnvironmentFailure",
     "ForkedHandle",
@@ -58,17 +63,21 @@ __all__ = [
     "JournalMismatch",
     "JournalNotFound",
     "MachineError",
+    "MessageError",
     "NativeStepError",
+    "NodeFailed",
     "OperationError",
     "OutputError",
     "OutputsUnread",
     "ProducerError",
+    "QueueFull",
     "ReplayParted",
     "RingClosed",
     "RingEnded",
     "RingExists",
     "RingFormatError",
     "RingNotFound",
+    "SimulationFailed",
     "SnapshotFailed",
     "StaleCall",
     "StaleEvent",
@@ -76,6 +85,7 @@ __all__ = [
     "StateError",
     "StepError",
     "StepMismatch",
+    "UnhandledInput",
     "UnknownConsumer",
     "UsageError",
     "WaitTimeout",
@@ -121,6 +131,31 @@ class OperationError(UsageError, ValueError):
         super().__init__(f"operation {index}: {reason}")
         self.index = index
         self.reason = reason
+
+
+class MessageError(UsageError, ValueError):
+    """A value cannot be sent, or bytes that came are no message."""
+
+
+class UnhandledInput(UsageError, LookupError):
+    """A node got an input that it has no handler for."""
+
+
+class NodeFailed(HeadraceError):
+    """A node's handler raised: `node`, at `time_ns`, on `taken`. `__cause__` is its own error."""
+
+    def __init__(self, node: str, time_ns: int, taken: Any, cause: BaseException) -> None:
+        what = f"{taken.kind} {taken.payload!r}" if taken.payload is not None else taken.kind
+        super().__init__(
+            f"node {node!r} failed at {time_ns:,} ns on {what}: {type(cause).__name__}: {cause}"
+        )
+        self.node = node
+        self.time_ns = time_ns
+        self.taken = taken
+
+
+class SimulationFailed(HeadraceError, AssertionError):
+    """A property does not hold in a simulated run; the message says which, and how to see it."""
 
 
 class StaleCall(UsageError):

@@ -15,6 +15,14 @@ class OutputError(UsageError, ValueError):
     """A step returned something that is no (state, outputs), or outputs that do not fit."""
 
 
+class EffectError(UsageError, ValueError):
+    """A node asked for something that cannot be done."""
+
+
+class QueueFull(HeadraceError):
+    """More events wait in a simulated world than it may hold."""
+
+
 class StaleEvent(UsageError):
     """A step kept its event and used it after the call."""
 

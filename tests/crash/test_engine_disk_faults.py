@@ -23,7 +23,7 @@ from headrace.errors import (
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.output_journal import read_outputs
 from headrace.simulation import SimulatedDisk
-from headrace.simulation.effects import NameEffect
+from headrace.simulation.disk_effects import NameEffect
 
 SEGMENTS = "/journal/*"
 

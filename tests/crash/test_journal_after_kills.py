@@ -16,7 +16,7 @@ from power_tools import FOLDER, Session, Story, check_recovery, crashed, lived, 
 from headrace.errors import JournalFailed
 from headrace.journal.notes import Called, Digest
 from headrace.simulation import SimulatedDisk
-from headrace.simulation.effects import SectorEffect
+from headrace.simulation.disk_effects import SectorEffect
 
 
 def opened_again(disk: SimulatedDisk, story: Story, level: str) -> None:

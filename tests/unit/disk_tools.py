@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from headrace.simulation import SimulatedDisk
-from headrace.simulation.effects import Effect
+from headrace.simulation.disk_effects import Effect
 
 NEW = b"n" * 512
 OLD = b"o" * 512

@@ -9,7 +9,7 @@ import pytest
 from disk_tools import NEW, OLD, disk_with, keep_all, keep_none, only, outcomes
 
 from headrace.simulation import PowerCut, SimulatedDisk
-from headrace.simulation.effects import Choice, SectorEffect, SizeEffect
+from headrace.simulation.disk_effects import Choice, SectorEffect, SizeEffect
 
 # -- data ----------------------------------------------------------------------------------------
 

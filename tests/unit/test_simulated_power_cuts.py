@@ -9,7 +9,7 @@ import pytest
 from disk_tools import NEW, disk_with, only, outcomes
 
 from headrace.simulation import PowerCut, SimulatedDisk
-from headrace.simulation.effects import Choice, NameEffect, SizeEffect
+from headrace.simulation.disk_effects import Choice, NameEffect, SizeEffect
 
 
 def busy_disk(seed: int = 0) -> SimulatedDisk:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from headrace.ports.disk import Buffer, Bytes
-from headrace.simulation.effects import Operation
-from headrace.simulation.faults import Fault, Faults
+from headrace.simulation.disk_effects import Operation
+from headrace.simulation.disk_faults import Fault, Faults
 from headrace.simulation.store import FOLDER, Store
 
 

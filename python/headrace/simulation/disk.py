@@ -35,7 +35,7 @@ from headrace.simulation.base import (
     clean,
     error,
 )
-from headrace.simulation.effects import (
+from headrace.simulation.disk_effects import (
     Choice,
     Chooser,
     Effect,
@@ -44,7 +44,7 @@ from headrace.simulation.effects import (
     by_chance,
     choices,
 )
-from headrace.simulation.faults import Fault
+from headrace.simulation.disk_faults import Fault
 from headrace.simulation.store import FOLDER, Store
 
 __all__ = ["PowerCut", "SimulatedDisk"]

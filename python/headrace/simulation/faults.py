@@ -1,74 +1,321 @@
-"""Faults by script: which operation fails, or only says that it did what it was asked to."""
+"""Faults of a simulated world, each a value: what, whom, and when.
+
+All have `at_ns`, when it begins, and `until_ns`, when it ends (None: at the end of the run's faulty
+time, or at once for what has no length). With `every_ns` it comes again and again, as long each
+time, until the faulty time is over: on and off, or, for a crash, a crash loop.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Protocol
 
-NUMBERED = (
-    "create",
-    "write",
-    "sync",
-    "rename",
-    "remove",
-    "sync_folder",
-    "make_folder",
-    "lock",
-)
-CAN_FAIL = (*NUMBERED, "open", "read")
-CAN_LIE = ("write", "sync", "sync_folder", "read")
+from headrace.errors import UsageError
+from headrace.simulation.network import Delay, Network
+from headrace.simulation.node_disk import NodeDisk
 
 
-@dataclass
+class Stage(Protocol):
+    """What faults act on: a world, its network as it is without them, and the nodes' disks."""
+
+    world: Any
+    network: Network
+    disks: tuple[NodeDisk, ...]
+    weather: list[Weather]
+
+    def index(self, name: str) -> int:
+        """The number of a node or client. Raises UsageError."""
+
+    def keep_down(self, name: str, by: int) -> None:
+        """One more reason (1) for a node to be down, or one less (-1); 0: see to it."""
+
+    def keep_paused(self, name: str, by: int) -> None:
+        """One more reason for a node to stand still, or one less."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What is to happen to some operations. It is a lie if `error` is 0."""
+    """Something that goes wrong; see the module for the times."""
 
-    kind: str
-    wait: int = 0  # how many more such operations go well
-    times: int | None = 1  # how many more it strikes; None: all
-    pattern: str = "*"  # of paths
-    error: int = 0
-    part: int | None = None  # bytes done before the error
-    to: tuple[str, int] | None = None  # where a write really goes: path and offset
-    bit: int | None = None  # which bit of what is read is wrong
+    at_ns: int
+    until_ns: int | None = None
+    every_ns: int | None = None
 
     def __post_init__(self) -> None:
-        known = CAN_FAIL if self.error else CAN_LIE
-        if self.kind not in known:
-            raise ValueError(f"operation must be one of {', '.join(known)}, not {self.kind!r}")
-        if not self.error and (self.kind == "read") != (self.bit is not None):
-            raise ValueError("bit= belongs to a read that lies, and only there")
-        if self.to is not None and self.kind != "write":
-            raise ValueError("to= belongs to a write")
-        if self.part is not None and self.kind not in ("write", "create"):
-            raise ValueError("part= belongs to write and create")
-        if self.wait < 0 or (self.times is not None and self.times < 1):
-            raise ValueError("at must be 0 or more, and times 1 or more")
+        if self.at_ns < 0 or (self.until_ns is not None and self.until_ns < self.at_ns):
+            raise UsageError(f"{self}: it must begin at 0 or later, and end after that")
+        if self.every_ns is not None and self.every_ns < max(1, (self.until_ns or 0) - self.at_ns):
+            raise UsageError(f"{self}: every_ns must be longer than it lasts")
 
-    def strikes(self, kind: str, path: str) -> bool:
-        """Count an operation; whether it is hit."""
-        if kind != self.kind or self.times == 0 or not fnmatchcase(path, self.pattern):
-            return False
-        if self.wait:
-            self.wait -= 1
-            return False
-        if self.times is not None:
-            self.times -= 1
-        return True
+    @property
+    def kind(self) -> str:
+        """What it is called."""
+        return type(self).__name__
+
+    @property
+    def impairs(self) -> tuple[str, ...]:
+        """The nodes that cannot be counted on while it lasts."""
+        return ()
+
+    def begin(self, stage: Stage) -> None:
+        """Let it happen."""
+        raise NotImplementedError
+
+    def end(self, stage: Stage) -> None:
+        """Heal it."""
+
+    def times(self, over_ns: int) -> Iterator[tuple[int, int]]:
+        """From when until when, each time, in a faulty time that is over then."""
+        length_ns = None if self.until_ns is None else self.until_ns - self.at_ns
+        begin_ns = self.at_ns
+        while begin_ns <= over_ns:
+            yield begin_ns, over_ns if length_ns is None else min(begin_ns + length_ns, over_ns)
+            if self.every_ns is None:
+                return
+            begin_ns += self.every_ns
+
+    def __str__(self) -> str:
+        own = [
+            f"{each.name}={getattr(self, each.name)!r}"
+            for each in fields(self)
+            if getattr(self, each.name) != each.default
+        ]
+        return f"{self.kind}({', '.join(own)})"
 
 
-class Faults:
-    """All that is planned. Where several strike at once, the one planned first counts."""
+@dataclass(frozen=True, kw_only=True)
+class OfNode(Fault):
+    """A fault of one node."""
 
-    def __init__(self) -> None:
-        self._planned: list[Fault] = []
+    node: str
 
-    def plan(self, fault: Fault) -> None:
-        """Add one."""
-        self._planned.append(fault)
 
-    def take(self, kind: str, path: str) -> Fault | None:
-        """What happens to this operation."""
-        hits = [fault for fault in self._planned if fault.strikes(kind, path)]
-        self._planned = [fault for fault in self._planned if fault.times != 0]
-        return hits[0] if hits else None
+@dataclass(frozen=True, kw_only=True)
+class Crash(OfNode):
+    """The node ends at once, and starts again in the end, from its disk."""
+
+    @property
+    def impairs(self) -> tuple[str, ...]:
+        return (self.node,)
+
+    def begin(self, stage: Stage) -> None:
+        stage.keep_down(self.node, 1)
+
+    def end(self, stage: Stage) -> None:
+        stage.keep_down(self.node, -1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoseDisk(Crash):
+    """The node ends, and everything on its disk is gone."""
+
+    def begin(self, stage: Stage) -> None:
+        super().begin(stage)
+        stage.disks[stage.index(self.node)].lose()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pause(OfNode):
+    """The node stands still, as in a long garbage collection; its inputs wait."""
+
+    @property
+    def impairs(self) -> tuple[str, ...]:
+        return (self.node,)
+
+    def begin(self, stage: Stage) -> None:
+        stage.keep_paused(self.node, 1)
+
+    def end(self, stage: Stage) -> None:
+        stage.keep_paused(self.node, -1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Links(Fault):
+    """A fault of all links from these to those."""
+
+    sources: tuple[str, ...]
+    to: tuple[str, ...]
+
+    def _links(self, stage: Stage) -> Iterator[tuple[int, int]]:
+        for source in self.sources:
+            for to in self.to:
+                if source != to:
+                    yield stage.index(source), stage.index(to)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut(Links):
+    """What these send to those is lost; not the other way round."""
+
+    @property
+    def impairs(self) -> tuple[str, ...]:
+        return min(self.sources, self.to, key=len)
+
+    def begin(self, stage: Stage) -> None:
+        for source, to in self._links(stage):
+            stage.world.block(source, to, 1)
+
+    def end(self, stage: Stage) -> None:
+        for source, to in self._links(stage):
+            stage.world.block(source, to, -1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clog(Links):
+    """What these send to those waits until the end of it, and then comes all at once."""
+
+    def begin(self, stage: Stage) -> None:
+        for source, to in self._links(stage):
+            stage.world.clog(source, to, 1)
+
+    def end(self, stage: Stage) -> None:
+        for source, to in self._links(stage):
+            stage.world.clog(source, to, -1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partition(Fault):
+    """Nodes and clients of different groups cannot reach each other; others reach all."""
+
+    groups: tuple[tuple[str, ...], ...]
+
+    @property
+    def impairs(self) -> tuple[str, ...]:
+        largest = max(self.groups, key=len)
+        return tuple(name for group in self.groups if group is not largest for name in group)
+
+    def begin(self, stage: Stage) -> None:
+        self._block(stage, 1)
+
+    def end(self, stage: Stage) -> None:
+        self._block(stage, -1)
+
+    def _block(self, stage: Stage, by: int) -> None:
+        for one in self.groups:
+            for other in self.groups:
+                if one is not other:
+                    for source in one:
+                        for to in other:
+                            stage.world.block(stage.index(source), stage.index(to), by)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lose(Fault):
+    """One message is lost: the one of that number, from 1, that goes from `source` to `to`.
+
+    It is so from the beginning, whatever its times say.
+    """
+
+    source: str
+    to: str
+    number: int
+    at_ns: int = 0
+
+    def begin(self, stage: Stage) -> None:
+        stage.world.lose(stage.index(self.source), stage.index(self.to), self.number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weather(Fault):
+    """The network is worse than it is otherwise; what is None stays as it is."""
+
+    delay: Delay | None = field(default=None, repr=False)
+    loss: float | None = None
+    duplication: float | None = None
+    corruption: float | None = None
+
+    def begin(self, stage: Stage) -> None:
+        stage.weather.append(self)
+        self._set(stage)
+
+    def end(self, stage: Stage) -> None:
+        stage.weather.remove(self)
+        self._set(stage)
+
+    def _set(self, stage: Stage) -> None:
+        network = stage.network
+        for one in stage.weather:
+            changes = {
+                name: getattr(one, name)
+                for name in ("delay", "loss", "duplication", "corruption")
+                if getattr(one, name) is not None
+            }
+            network = replace(network, **changes)
+        stage.world.set_network(network)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullDisk(OfNode):
+    """There is no room on the disk: the node ends when it writes, and starts again in the end."""
+
+    @property
+    def impairs(self) -> tuple[str, ...]:
+        return (self.node,)
+
+    def begin(self, stage: Stage) -> None:
+        stage.disks[stage.index(self.node)].is_full = True
+
+    def end(self, stage: Stage) -> None:
+        stage.disks[stage.index(self.node)].is_full = False
+        stage.keep_down(self.node, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowDisk(OfNode):
+    """Syncs take so many times as long."""
+
+    factor: int = 100
+
+    def begin(self, stage: Stage) -> None:
+        stage.disks[stage.index(self.node)].slowness = self.factor
+
+    def end(self, stage: Stage) -> None:
+        stage.disks[stage.index(self.node)].slowness = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnreadableDisk(OfNode):
+    """If the node starts while it lasts, some of what is on its disk cannot be read."""
+
+    def begin(self, stage: Stage) -> None:
+        stage.disks[stage.index(self.node)].unreadable = True
+
+    def end(self, stage: Stage) -> None:
+        stage.disks[stage.index(self.node)].unreadable = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MisdirectedWrites(OfNode):
+    """The next writes go elsewhere: the old value stays, and another one is damaged."""
+
+    count: int = 1
+
+    def begin(self, stage: Stage) -> None:
+        stage.disks[stage.index(self.node)].misdirected += self.count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift(OfNode):
+    """The node's clock runs faster by so many millionths; -1,000,000: it stands still."""
+
+    ppm: int
+
+    def begin(self, stage: Stage) -> None:
+        stage.world.drift(stage.index(self.node), self.ppm)
+
+    def end(self, stage: Stage) -> None:
+        stage.world.drift(stage.index(self.node), 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jump(OfNode):
+    """The node's clock tells another time from then on; in the end it tells the right one again."""
+
+    by_ns: int
+
+    def begin(self, stage: Stage) -> None:
+        stage.world.jump(stage.index(self.node), self.by_ns)
+
+    def end(self, stage: Stage) -> None:
+        stage.world.jump(stage.index(self.node), -self.by_ns)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from headrace.simulation.effects import (
+from headrace.simulation.disk_effects import (
     Choice,
     Effect,
     NameEffect,
