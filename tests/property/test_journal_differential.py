@@ -177,9 +177,9 @@ class TestJournal(JournalAgainstReference.TestCase):  # type: ignore[name-define
 
 
 @pytest.mark.torture
-@pytest.mark.timeout(3000)
+@pytest.mark.timeout(1800)
 class TestJournalForLong(JournalAgainstReference.TestCase):  # type: ignore[name-defined, misc]
-    settings = limits(3000, 15)
+    settings = limits(1000, 15)
 
 
 # -- cases that were found, as small as they become ----------------------------------------------

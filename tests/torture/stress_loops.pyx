@@ -8,6 +8,7 @@ number and its count, so that what is lost, doubled, torn or out of order is not
 from libc.signal cimport SIGKILL, raise_ as raise_signal
 from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from headrace.ringbuffer.atomics cimport cpu_pause, load_acquire_u32, store_relaxed_i64
 from headrace.ringbuffer.barrier cimport poll_batch, release_batch
@@ -23,6 +24,7 @@ cdef extern from "<sched.h>" nogil:
 # Loops give up after so many empty looks in a row; nothing here may hang.
 cdef int64_t LOOKS_MAX = 5_000_000
 cdef int64_t LOOKS_TO_YIELD = 1000      # while the other side is expected within a microsecond
+cdef double TURN_SECONDS_MAX = 20.0     # for one turn of the other side
 
 
 cdef struct Event:          # the dtype of stress.py
@@ -120,26 +122,40 @@ def consume(Consumer consumer not None, int64_t producers, int64_t count, bint f
 # -- sleeping and waking, in strict turns: whoever is woken must find what it was woken for ---------
 
 
+cdef double seconds() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return now.tv_sec + now.tv_nsec * 1e-9
+
+
+cdef bint is_given_up(int64_t looks, double *since) noexcept nogil:
+    """Whether a wait is over that nothing ended; the other side may have to wait for a core."""
+    if looks % LOOKS_TO_YIELD:
+        return False
+    sched_yield()
+    if looks == LOOKS_TO_YIELD:
+        since[0] = seconds()
+    return seconds() - since[0] > TURN_SECONDS_MAX
+
+
 cdef bint is_announced(hr_parking *parking, uint32_t bit) noexcept nogil:
     cdef int64_t looks = 0
+    cdef double since = 0
     while not load_acquire_u32(&parking.flags) & bit:
         looks += 1
-        if looks == LOOKS_MAX:
+        if is_given_up(looks, &since):
             return False
-        if looks % LOOKS_TO_YIELD == 0:
-            sched_yield()
     return True
 
 
 cdef bint is_woken(uint32_t *word, uint32_t seen) noexcept nogil:
     cdef int64_t looks = 0
+    cdef double since = 0
     while load_acquire_u32(word) == seen:
         cpu_pause()
         looks += 1
-        if looks == LOOKS_MAX:
+        if is_given_up(looks, &since):
             return False
-        if looks % LOOKS_TO_YIELD == 0:
-            sched_yield()
     return True
 
 

@@ -86,6 +86,8 @@ class Browser:
                 stderr=log,
                 pass_fds=(to_read, to_write),
                 start_new_session=True,
+                # What is loaded into this process, a sanitizer for instance, is not for a browser.
+                env={name: text for name, text in os.environ.items() if name != "LD_PRELOAD"},
             )
         os.close(to_read)
         os.close(to_write)
