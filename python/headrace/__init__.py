@@ -12,7 +12,7 @@ other: `System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel
 
 from headrace import errors, wait
 from headrace._include import get_include
-from headrace.checking import Operation, linearizable
+from headrace.checking import Model, Operation, linearizable
 from headrace.compose import Pipeline
 from headrace.journal import Journal
 from headrace.machine import Machine, machine
@@ -20,7 +20,7 @@ from headrace.native import Native
 from headrace.replay import Branch, Change, History, Moment, Replay, replay
 from headrace.ringbuffer import Consumer, ConsumerInfo, Producer, Ring
 from headrace.runtime import DeadLetter, Engine
-from headrace.simulation import Chaos, Delay, Network, Plan, Run, Simulation, faults
+from headrace.simulation import Chaos, Delay, Network, Plan, Run, Simulation, faults, shrink
 from headrace.system import (
     Caller,
     Client,
@@ -53,6 +53,7 @@ __all__ = [
     "History",
     "Journal",
     "Machine",
+    "Model",
     "Moment",
     "Native",
     "Network",
@@ -82,6 +83,7 @@ __all__ = [
     "reply",
     "request",
     "send",
+    "shrink",
     "timer",
     "wait",
 ]

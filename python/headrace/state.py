@@ -1,9 +1,9 @@
 """States of machines as values: comparing them, and a digest that is the same everywhere.
 
-A state is made of None, numbers, strings, bytes, tuples, lists, dicts, sets, dataclasses and NumPy
-arrays without Python objects. The digest is BLAKE2b over a canonical encoding: each value starts
-with a letter for its kind and carries its length; dicts and sets are put in the order of their
-encoded keys, so that neither insertion order nor hash randomisation shows.
+A state is made of None, numbers, strings, bytes, tuples, lists, dicts, sets, dataclasses, msgspec
+structs and NumPy arrays without Python objects. The digest is BLAKE2b over a canonical encoding:
+each value starts with a letter for its kind and carries its length; dicts and sets are put in the
+order of their encoded keys, so that neither insertion order nor hash randomisation shows.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from headrace.errors import MachineError
@@ -54,12 +55,23 @@ def _encode(value: Any, path: str) -> Iterator[bytes]:
         yield _sized(b"b" if isinstance(value, bytes) else b"y", bytes(value))
     elif isinstance(value, np.ndarray):
         yield from _encode_array(value, path)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+    elif (names := field_names(value)) is not None:
         yield _sized(b"D", type(value).__qualname__.encode())
-        for field in dataclasses.fields(value):
-            yield from _encode(getattr(value, field.name), f"{path}.{field.name}")
+        for name in names:
+            yield from _encode(getattr(value, name), f"{path}.{name}")
     else:
         yield from _encode_container(value, path)
+
+
+def field_names(value: Any) -> list[str] | None:
+    """The fields of a dataclass or of a msgspec struct; None for anything else."""
+    if isinstance(value, type):
+        return None
+    if isinstance(value, msgspec.Struct):
+        return list(value.__struct_fields__)
+    if dataclasses.is_dataclass(value):
+        return [field.name for field in dataclasses.fields(value)]
+    return None
 
 
 def _encode_array(value: np.ndarray[Any, Any], path: str) -> Iterator[bytes]:
@@ -120,11 +132,8 @@ def difference(left: Any, right: Any, path: str = "state") -> str | None:
         return f"{path}: {left!r} ({type(left).__name__}) and {right!r} ({type(right).__name__})"
     if isinstance(left, np.ndarray):
         return _array_difference(left, right, path)
-    if dataclasses.is_dataclass(left) and not isinstance(left, type):
-        pairs = [
-            (f"{path}.{field.name}", getattr(left, field.name), getattr(right, field.name))
-            for field in dataclasses.fields(left)
-        ]
+    if (names := field_names(left)) is not None:
+        pairs = [(f"{path}.{name}", getattr(left, name), getattr(right, name)) for name in names]
     elif isinstance(left, dict):
         if left.keys() != right.keys():
             alone = sorted(map(repr, left.keys() ^ right.keys()))[:3]

@@ -54,6 +54,10 @@ cdef class Wire:
                 else:
                     self.waiting.append(one)
 
+    def sent(self, int32_t source, int32_t to):
+        """How many messages were sent on a link so far, whatever became of them."""
+        return self.links.sent[source * self.count + to]
+
     @property
     def counts(self):
         """How often each thing happened, by its number in What."""

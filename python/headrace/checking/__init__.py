@@ -2,10 +2,12 @@
 
 from headrace.checking.history import Operation
 from headrace.checking.linearizability import linearizable
+from headrace.checking.model import Model
 from headrace.checking.result import Linearizability, Reached
 
 __all__ = [
     "Linearizability",
+    "Model",
     "Operation",
     "Reached",
     "linearizable",

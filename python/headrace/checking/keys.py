@@ -6,13 +6,12 @@ two states taken for one would make a verdict wrong.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterable
 from typing import Any
 
 from headrace.errors import MachineError
-from headrace.state import state_digest
+from headrace.state import field_names, state_digest
 
 # Their `repr` tells them apart, and from each other.
 _PLAIN = frozenset({int, float, bool, str, bytes, type(None)})
@@ -49,9 +48,9 @@ def _text(value: Any) -> str:
     if isinstance(value, set | frozenset):
         members = ", ".join(sorted(map(_text, value)))
         return f"{_name(kind, None)}{{{members}}}"
-    if dataclasses.is_dataclass(kind):
-        fields = dataclasses.fields(kind)
-        members = ", ".join(_text(getattr(value, field.name)) for field in fields)
+    names = field_names(value)
+    if names is not None:
+        members = ", ".join(_text(getattr(value, name)) for name in names)
         return f"{_name(kind, None)}({members})"
     return f"{_name(kind, None)}<{state_digest(value)}>"
 

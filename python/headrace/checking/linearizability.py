@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from headrace.checking.history import Operation, Placed, is_hashable, place
+from headrace.checking.model import Model, ModelSpecification
 from headrace.checking.result import Linearizability, Reached
 from headrace.checking.search import Found, Search
 from headrace.checking.specification import Specification
@@ -19,7 +20,7 @@ _STATES_MAX = 100  # that a result holds
 
 def linearizable(
     history: Iterable[Operation],
-    model: Machine,
+    model: Machine | Model,
     partition: Callable[[Any], Hashable] | None = None,
     time_limit: float | None = 60.0,
     *,
@@ -27,9 +28,9 @@ def linearizable(
 ) -> Linearizability:
     """Whether each operation can have taken effect at one moment between its call and its return.
 
-    `model`: the machine that answers as the system should, one operation at a time. A step that
-    raises takes no effect: an operation that is ok did not happen there. States are copied, and may
-    be changed in place.
+    `model`: the machine, or the `Model`, that answers as the system should, one operation at a
+    time. A step that raises takes no effect: an operation that is ok did not happen there. States
+    are copied, and may be changed in place.
     `partition`: names the part of an operation by its input (as it stands in the operation), where
     parts do not touch each other, keys of a store say; each part begins in the initial state, and
     is checked by itself, the smallest first, which is far quicker.
@@ -49,7 +50,13 @@ def linearizable(
         raise UsageError(
             f"configurations_max must be an integer of 1 or more, not {configurations_max!r}"
         )
-    specification = Specification(model)
+    specification: Any
+    if isinstance(model, Model):
+        specification = ModelSpecification(model)
+        if partition is None and type(model).partition is not Model.partition:
+            partition = model.partition
+    else:
+        specification = Specification(model)
     placed = place(history)
     for one in placed:  # those that failed too, of which nothing else is looked at
         specification.input_id(one.index, one.operation.input)

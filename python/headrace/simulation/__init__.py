@@ -6,6 +6,7 @@ from headrace.simulation.disk import PowerCut, SimulatedDisk
 from headrace.simulation.network import Delay, Network
 from headrace.simulation.plan import Plan
 from headrace.simulation.run import Failure, Run
+from headrace.simulation.shrinking import shrink
 from headrace.simulation.simulation import Simulation
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "SimulatedDisk",
     "Simulation",
     "faults",
+    "shrink",
 ]

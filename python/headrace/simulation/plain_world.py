@@ -112,6 +112,10 @@ class PlainWorld:
                 else:
                     self._clog.append(one)
 
+    def sent(self, source: int, to: int) -> int:
+        """How many messages were sent on a link so far, whatever became of them."""
+        return self._sent[source * len(self.names) + to]
+
     def start(self, index: int) -> None:
         """Start a node that is not up, from its disk."""
         endpoint = self._endpoints[index]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from headrace.checking import Operation, linearizable
 from headrace.errors import HeadraceError, NodeFailed, SimulationFailed
 from headrace.simulation.noting import What
 from headrace.simulation.plan import Plan
@@ -15,6 +16,8 @@ from headrace.simulation.world import make_world
 from headrace.system import Asked
 from headrace.system.client import ClientState
 from headrace.system.system import System, View
+
+HISTORY_SECONDS_MAX = 20.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,26 @@ class Run:
                 f"{self.end_ns / 1e9:.3f} s of the world's time"
             )
         return f"{self.failure}\n{self.plan}"
+
+
+def operations(
+    states: Mapping[str, Any], commands: Mapping[str, Sequence[Any]]
+) -> list[Operation]:
+    """What clients saw as a history: with what they were still waiting for, if they were."""
+    history = []
+    for name, state in states.items():
+        if not isinstance(state, ClientState):
+            continue
+        for asked in state.history:
+            history.append(
+                Operation(
+                    name, asked.call_ns, asked.return_ns, asked.request, asked.reply, asked.status
+                )
+            )
+        if state.asking:
+            command = commands[name][state.number - 1]
+            history.append(Operation(name, state.call_ns, None, command, None, "info"))
+    return history
 
 
 class _Failed(Exception):
@@ -213,7 +236,23 @@ class Runner:
 
     def _check_history(self) -> bool:
         """Check what the clients were told against the model; whether that is undecided."""
-        return False
+        if self.system.model is None:
+            return False
+        self._see_states()
+        first = len(self.system.nodes)
+        states = {
+            name: self.world.state(first + at) for at, name in enumerate(self.system.clients)
+        }
+        found = linearizable(
+            operations(states, self.plan.commands),
+            self.system.model,
+            self.system.partition,
+            time_limit=HISTORY_SECONDS_MAX,
+        )
+        if found.verdict == "bad":
+            message = f"the clients' history cannot be linearised\n{found}"
+            raise _Failed(Failure("history", "linearizable", message, self.world.now_ns))
+        return found.verdict == "unknown"
 
     def _count_fault(self, fault: Any, begins: bool) -> None:
         if begins:
