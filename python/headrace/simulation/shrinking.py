@@ -102,12 +102,9 @@ class _Shrinker:
         calm = replace(plan.network, loss=0.0, duplication=0.0, corruption=0.0)
         if calm == plan.network or self._fails(replace(plan, network=calm)):
             return
-        for better in (
-            lambda network: replace(network, corruption=0.0),
-            lambda network: replace(network, duplication=0.0),
-            lambda network: replace(network, loss=0.0),
-        ):
-            self._fails(replace(self._best.plan, network=better(self._best.plan.network)))
+        self._fails(replace(plan, network=replace(plan.network, corruption=0.0)))
+        plan = self._best.plan
+        self._fails(replace(plan, network=replace(plan.network, duplication=0.0)))
         plan = self._best.plan
         if plan.network.loss:
             named = tuple(_losses(self._best))

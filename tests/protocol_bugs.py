@@ -1,0 +1,77 @@
+"""Bugs planted in the protocols of examples/: found by simulation, and how small they become.
+
+Each example has a `simulation`. A planted bug is a changed source of it; correct code passes so
+many seeds, and the bug is found within as many, and shrunk to a few commands and faults.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from dataclasses import dataclass
+from pathlib import Path
+
+import headrace as hr
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+@dataclass(frozen=True)
+class ProtocolBug:
+    """Replace `old` by `new` in `file` of examples/: `simulation` fails within `seeds` seeds.
+
+    Shrunk, it has at most `commands` commands and `faults` faults. `kind` and `names` say which
+    failures count: by kind (always, history, ...), and by name if some are given.
+    """
+
+    name: str
+    why: str
+    file: str
+    old: str
+    new: str
+    seeds: int
+    commands: int
+    faults: int
+    kinds: tuple[str, ...] = ("always", "history")
+    simulation: str = "simulation"
+
+
+def example(file: str, old: str = "", new: str = "") -> types.ModuleType:
+    """An example as a module of its own, with one text in it replaced, which stands there once."""
+    path = EXAMPLES / file
+    text = path.read_text()
+    if old:
+        if text.count(old) != 1:
+            raise ValueError(f"{file}: {old!r} stands there {text.count(old)} times, not once")
+        text = text.replace(old, new)
+    name = f"{path.stem}_{len(sys.modules)}"
+    module = types.ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # where dataclasses and structs look their annotations up
+    exec(compile(text, str(path), "exec"), vars(module))
+    return module
+
+
+def first_failure(simulation: hr.Simulation, seeds: range) -> hr.Run | None:
+    """The run of the first seed that fails."""
+    for seed in seeds:
+        run = simulation.run(seed)
+        if not run.ok:
+            return run
+    return None
+
+
+def check_found(bug: ProtocolBug) -> hr.Run:
+    """Find a planted bug, shrink it, and check that it is as small as it is said to become."""
+    simulation = getattr(example(bug.file, bug.old, bug.new), bug.simulation)
+    run = first_failure(simulation, range(bug.seeds))
+    assert run is not None, f"{bug.name}: not found in {bug.seeds} seeds"
+    assert run.failure is not None
+    assert run.failure.kind in bug.kinds, f"{bug.name}: found as {run}"
+    small = hr.shrink(run)
+    commands, faults = small.plan.size
+    assert commands <= bug.commands, f"{bug.name}: {commands} commands are left:\n{small}"
+    assert faults <= bug.faults, f"{bug.name}: {faults} faults are left:\n{small}"
+    assert small.failure is not None
+    assert (small.failure.kind, small.failure.name) == (run.failure.kind, run.failure.name)
+    return small
