@@ -11,6 +11,7 @@ cdef class Handler:
     cdef int count
     cdef int places[16]         # where each of its arguments comes from
     cdef bint asks_chance
+    cdef int64_t hits           # how often it was called
 
 
 @cython.final
@@ -42,6 +43,7 @@ cdef class Endpoint:
     cdef Py_ssize_t held_from
 
     cdef int forget(self) except -1
+    cdef int add_hits(self, object counter) except -1
     cdef Handler handler_of(self, object mode, int32_t what, object payload)
     cdef object call(
         self, Handler handler, object source, int64_t number, object payload, object durable,

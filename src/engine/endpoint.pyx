@@ -76,6 +76,17 @@ cdef class Endpoint:
         self.disk.crash()
         return 0
 
+    cdef int add_hits(self, object counter) except -1:
+        """Add how often each handler was called, by mode, kind and key."""
+        cdef Handler handler
+        for mode, kinds in [(None, self.handlers), *self.handlers_by_mode.items()]:
+            for what, known in enumerate(kinds):
+                for key, found in known.items():
+                    handler = found
+                    if handler is not None:
+                        counter[self.kit.label(self.index, mode, KINDS[what], key)] += handler.hits
+        return 0
+
     cdef Handler handler_of(self, object mode, int32_t what, object payload):
         """The handler of an input, or None; looked up once for each mode, kind and key."""
         cdef list known = self.handlers

@@ -50,7 +50,7 @@ cdef class World(Wire):
     """The world: names and nodes, the nodes first, then the clients.
 
     `kit`: what is Python's part of it: record_type, make_input, make_caller, make_clock,
-    as_effects, not_a_step, unhandled, failed. Belongs to one thread.
+    as_effects, not_a_step, unhandled, failed, label. Belongs to one thread.
     """
 
     def __cinit__(self, seed, tuple names, tuple nodes, int32_t node_count, tuple disks, network,
@@ -124,6 +124,12 @@ cdef class World(Wire):
     def is_up(self, int32_t index):
         """Whether a node runs, paused or not."""
         return (<Endpoint>self.endpoints[index]).is_up
+
+    def handled(self, counter):
+        """Add to a counter how often each handler was called, by the labels of the kit."""
+        cdef Endpoint endpoint
+        for endpoint in self.endpoints:
+            endpoint.add_hits(counter)
 
     # -- going on --------------------------------------------------------------------------------
 
@@ -203,6 +209,7 @@ cdef class World(Wire):
             mode = None if endpoint.mode_of is None else endpoint.mode_of(endpoint.state)
             handler = endpoint.handler_of(mode, what, payload)
             if handler is not None:
+                handler.hits += 1
                 if handler.asks_chance:
                     endpoint.chances += 1
                     chance = as_float(mix(endpoint.chance_seed, endpoint.chances))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -120,6 +121,9 @@ def observed(system: System, plan: Plan, world_of: Any) -> list[Any]:
     except NodeFailed as error:
         seen.append(str(error))
     seen.append([world.is_up(index) for index in range(len(stage.names))])
+    handled: Counter[str] = Counter()
+    world.handled(handled)
+    seen.append(sorted((+handled).items()))
     seen.append([world.digest, world.delivered, world.taken, world.now_ns, list(world.counts)])
     return [tuple(each) if isinstance(each, tuple) else each for each in seen]
 

@@ -1,4 +1,4 @@
-"""Finding the machine that APP names: `module:machine` or `file.py:machine`."""
+"""Finding what APP names, mostly a machine: `module:machine` or `file.py:machine`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from headrace.compose import Pipeline
 from headrace.errors import HeadraceError, UsageError
 from headrace.machine import Machine
 
 from .places import raised_at
+
+T = TypeVar("T")
 
 
 def load(application: str) -> Machine | Pipeline:
@@ -25,30 +28,53 @@ def load(application: str) -> Machine | Pipeline:
     from. A Machine class is made into a machine without arguments. Raises UsageError for what is
     not there, is no machine, or fails while it is imported (with the place in the user's file).
     """
+    found, where = _find(application, "machine", _machines_in)
+    return _machine(found, where)
+
+
+def load_one(application: str, kind: type[T], noun: str) -> T:
+    """The same for another kind of value, of which there must be one by that name."""
+
+    def all_in(module: ModuleType) -> list[str]:
+        return [name for name, value in vars(module).items() if isinstance(value, kind)]
+
+    found, where = _find(application, noun, all_in)
+    if not isinstance(found, kind):
+        raise UsageError(
+            f"{where} is of type {type(found).__name__}, no {noun}; make one in the file: "
+            f"{noun} = headrace.{kind.__name__}(...)"
+        )
+    return found
+
+
+def _find(
+    application: str, noun: str, all_in: Callable[[ModuleType], list[str]]
+) -> tuple[Any, str]:
+    """What APP names, whatever it is, and how it is called."""
     where, colon, name = application.rpartition(":")
     if not colon or not where or not name:
         raise UsageError(
-            f"{application!r} names no machine: give module:machine or file.py:machine"
-            + _suggestion(application)
+            f"{application!r} names no {noun}: give module:{noun} or file.py:{noun}"
+            + _suggestion(application, noun, all_in)
         )
     is_file = where.endswith(".py") or os.sep in where
-    module = _import_file(where) if is_file else _import_module(where)
-    return _machine(_lookup(module, where, name), f"{where}:{name}")
+    module = _import_file(where, noun) if is_file else _import_module(where)
+    return _lookup(module, where, name, noun, all_in), f"{where}:{name}"
 
 
-def _suggestion(application: str) -> str:
-    """Where only the machine's name is missing, those that there are."""
+def _suggestion(application: str, noun: str, all_in: Callable[[ModuleType], list[str]]) -> str:
+    """Where only the name in the file is missing, those that there are."""
     file = application.removesuffix(":").removesuffix(".py") + ".py"
     if not Path(file).is_file():
         return ""
-    names = _machines_in(_import_file(file))
+    names = all_in(_import_file(file, noun))
     return f"; in {file} there is {', '.join(names)}" if names else ""
 
 
-def _import_file(file: str) -> ModuleType:
+def _import_file(file: str, noun: str) -> ModuleType:
     path = Path(file).resolve()
     if not path.is_file():
-        raise UsageError(f"{file}: no such file, so there is no machine in it")
+        raise UsageError(f"{file}: no such file, so there is no {noun} in it")
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     # A file may be called like a module that is imported already, in the standard library say.
@@ -87,14 +113,20 @@ def explain(error: BaseException) -> str:
     return f"{type(error).__name__}: {told}{f' ({place})' if place else ''}"
 
 
-def _lookup(module: ModuleType, where: str, name: str) -> Any:
+def _lookup(
+    module: ModuleType,
+    where: str,
+    name: str,
+    noun: str,
+    all_in: Callable[[ModuleType], list[str]],
+) -> Any:
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
-            machines = _machines_in(module)
-            near = difflib.get_close_matches(name, machines, 1)
-            told = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(machines)}"
-            hint = f"; {told}" if machines else "; there is no machine in it at all"
+            known = all_in(module)
+            near = difflib.get_close_matches(name, known, 1)
+            told = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+            hint = f"; {told}" if known else f"; there is no {noun} in it at all"
             raise UsageError(f"{where} has no {name!r}{hint}")
         found = getattr(found, part)
     return found

@@ -12,6 +12,7 @@ The nodes come first in the numbering, then the clients. `note` is told of all t
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,10 @@ from headrace.simulation.network import Network
 from headrace.simulation.node_disk import NodeDisk
 from headrace.simulation.noting import What
 from headrace.simulation.plain_endpoint import Endpoint
+from headrace.simulation.world import handler_label
+from headrace.system.handlers import Handler
 from headrace.system.node import Input, Node, take
+from headrace.system.values import key_of
 
 KINDS = {
     What.START: "start",
@@ -82,6 +86,7 @@ class PlainWorld:
         self.check: Callable[[int], None] | None = None  # told which node has taken an input
         self.corrupt: Callable[[Any, int], Any] | None = None
         self.counts = [0] * 32  # by What
+        self._handled: Counter[str] = Counter()
 
     # -- what the outside does -------------------------------------------------------------------
 
@@ -177,6 +182,10 @@ class PlainWorld:
         """Whether a node runs, paused or not."""
         return self._endpoints[index].is_up
 
+    def handled(self, counter: Counter[str]) -> None:
+        """Add to a counter how often each handler was called."""
+        counter.update(self._handled)
+
     # -- going on --------------------------------------------------------------------------------
 
     def run(self, until_ns: int, taken_max: int) -> bool:
@@ -246,7 +255,8 @@ class PlainWorld:
         if what in (What.MESSAGE, What.REQUEST, What.REPLY):
             self.delivered += 1
         chance = 0.0
-        if self._asks_chance(endpoint, what, payload):
+        handler = self._handler(endpoint, what, payload)
+        if handler is not None and "chance" in handler.parameters:
             endpoint.chances += 1
             chance = as_float(draw(self._seed, CHANCE, endpoint.index, endpoint.chances))
         taken = Input(
@@ -273,10 +283,14 @@ class PlainWorld:
         if self.check is not None:
             self.check(endpoint.index)
 
-    def _asks_chance(self, endpoint: Endpoint, what: What, payload: Any) -> bool:
-        key = payload if what is What.TIMER else type(payload)
-        handler = endpoint.node.table.find(self._mode(endpoint), KINDS[what], key)
-        return handler is not None and "chance" in handler.parameters
+    def _handler(self, endpoint: Endpoint, what: What, payload: Any) -> Handler | None:
+        """What will handle an input; it is counted."""
+        mode = self._mode(endpoint)
+        key = payload if what is What.TIMER or payload is None else key_of(payload)
+        handler = endpoint.node.table.find(mode, KINDS[what], key)
+        if handler is not None:
+            self._handled[handler_label(endpoint.node, mode, KINDS[what], key)] += 1
+        return handler
 
     # -- effects ---------------------------------------------------------------------------------
 

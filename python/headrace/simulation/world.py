@@ -14,6 +14,12 @@ from headrace.simulation.node_disk import NodeDisk
 from headrace.system.node import Caller, Input, Node, as_effects, not_a_step, unhandled
 
 
+def handler_label(node: Node, mode: Any, kind: str, key: Any) -> str:
+    """How a handler is called in the summary of what was covered."""
+    what = "" if key is None else f" {getattr(key, '__name__', key)}"
+    return f"{node.name}{'' if mode is None else f' ({mode})'}: {kind}{what}"
+
+
 class Kit:
     """What a compiled world makes and asks for, that is no part of its hot path."""
 
@@ -30,6 +36,10 @@ class Kit:
     def unhandled(self, index: int, mode: Any, kind: str, payload: Any) -> HeadraceError:
         """The error of an input that nothing handles."""
         return unhandled(self._nodes[index], self._names[index], mode, kind, payload)
+
+    def label(self, index: int, mode: Any, kind: str, key: Any) -> str:
+        """A handler in the summary of what was covered."""
+        return handler_label(self._nodes[index], mode, kind, key)
 
     def failed(self, index: int, now_ns: int, taken: Input, error: Exception) -> NodeFailed:
         """The error of a handler that raised."""
