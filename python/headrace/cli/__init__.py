@@ -1,4 +1,4 @@
-"""The command line: `headrace run`, `replay`, `debug`, `linearizable`, `journal`, `rings`.
+"""The command line: `headrace run`, `replay`, `debug`, `simulate`, `linearizable`, `journal`, ...
 
 Also `python -m headrace`.
 """
@@ -18,6 +18,7 @@ from .linearizable import linearizable as _linearizable
 from .replay import replay as _replay
 from .rings import rings as _rings
 from .run import run as _run
+from .simulate import simulate as _simulate
 
 __all__ = ["app", "main"]
 
@@ -33,6 +34,7 @@ app.command("run", help=_helptext.RUN, no_args_is_help=True)(_run)
 app.command("replay", help=_helptext.REPLAY, no_args_is_help=True)(_replay)
 app.command("debug", help=_helptext.DEBUG, no_args_is_help=True)(_debug)
 app.command("linearizable", help=_helptext.LINEARIZABLE, no_args_is_help=True)(_linearizable)
+app.command("simulate", help=_helptext.SIMULATE, no_args_is_help=True)(_simulate)
 app.add_typer(_journal, name="journal", help=_helptext.JOURNAL)
 app.command("rings", help=_helptext.RINGS)(_rings)
 

@@ -225,3 +225,24 @@ LINEARIZABLE = paragraphs(
     [green]headrace linearizable history.jsonl --model registers.py:registers --partition key[/]
     """
 )
+
+SIMULATE = paragraphs(
+    r"""
+    Run a system of nodes in simulated worlds, with everything that can go wrong, many times.
+
+    Time is virtual, and each run follows from its seed: what clients ask for, which faults there
+    are, and what the network does to each message. What must hold is checked on the way, and what
+    clients saw in the end. The first run that fails is made small (fewer commands, fewer faults)
+    and shown; the summary says what all runs have reached. APP is a headrace.Simulation:
+
+    [cyan]simulation = hr.Simulation(system, chaos=hr.Chaos(crashes=2, partitions=1))[/]
+
+    [bold]--to-test[/] writes the run that failed, as small as it has become, as a file for pytest.
+    [bold]--html[/] writes it as a page: who sent what to whom, and what went wrong when.
+
+    [bold]Exit code.[/] 0: no run failed. 1: one did. 2: wrong use.
+
+    [green]headrace simulate store.py:simulation --runs 10000 --seed 1 --jobs 2[/]
+    [green]headrace simulate store.py:simulation --to-test test_incident.py[/]
+    """
+)

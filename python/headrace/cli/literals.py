@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import math
 from typing import Any
 
 import numpy as np
 
-from headrace.state import difference
+from headrace.state import difference, field_names
 
 WIDTH = 88
 ELEMENTS_MAX = 200  # of an array that is written out
@@ -43,8 +42,8 @@ def _same_order(one: Any, other: Any) -> bool:
         )
     if isinstance(one, list | tuple):
         return all(_same_order(a, b) for a, b in zip(one, other, strict=True))
-    if dataclasses.is_dataclass(one) and not isinstance(one, type):
-        names = [field.name for field in dataclasses.fields(one)]
+    names = field_names(one)
+    if names is not None:
         return all(_same_order(getattr(one, name), getattr(other, name)) for name in names)
     return True
 
@@ -115,8 +114,8 @@ class _Writer:
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             named = list(zip([f"{name}=" for name in kind._fields], value, strict=True))  # type: ignore[attr-defined]
             return self._many(f"{self._named(kind)}(", ")", named, indent, taken)
-        if dataclasses.is_dataclass(value):
-            names = [field.name for field in dataclasses.fields(value)]
+        names = field_names(value)
+        if names is not None:
             named = [(f"{name}=", getattr(value, name)) for name in names]
             return self._many(f"{self._named(kind)}(", ")", named, indent, taken)
         raise NotPlain(f"{kind.__qualname__} has no source")

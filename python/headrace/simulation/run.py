@@ -42,9 +42,9 @@ class Run:
 
     `digest`: equal for runs that went the same way. `delivered`: messages, requests and replies.
     `end_ns`: the world's time at its end. `counts`: how often each thing happened. `faults`: how
-    often each kind of fault began. `reached`: the `sometimes` that were true. `history`: what each
-    client was told. `states`: of the nodes that were up at the end. `undecided`: the check of the
-    history took too long.
+    often each kind of fault began. `handled`: how often each handler was called. `reached`: the
+    `sometimes` that were true. `history`: what each client was told. `states`: of the nodes that
+    were up at the end. `undecided`: the check of the history took too long.
     """
 
     system: System = field(repr=False)
@@ -55,6 +55,7 @@ class Run:
     end_ns: int
     counts: Counter[str] = field(repr=False)
     faults: Counter[str] = field(repr=False)
+    handled: Counter[str] = field(repr=False)
     reached: frozenset[str] = frozenset()
     history: Mapping[str, list[Asked]] = field(default_factory=dict, repr=False)
     states: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -141,6 +142,8 @@ class Runner:
             name = f"{error.node}: {type(error.__cause__).__name__}"
             failure = Failure("raised", name, str(error), self.world.now_ns)
         self._see_states()
+        handled: Counter[str] = Counter()
+        self.world.handled(handled)
         return Run(
             system=self.system,
             plan=self.plan,
@@ -152,6 +155,7 @@ class Runner:
                 {What(at).name: count for at, count in enumerate(self.world.counts) if count}
             ),
             faults=self._faults,
+            handled=handled,
             reached=frozenset(self._reached),
             history=dict(self.view.history),
             states=dict(self._states),

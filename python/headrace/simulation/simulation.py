@@ -53,6 +53,13 @@ class Simulation:
         self.inputs_max = inputs_max
         self.sync_ns = sync_ns
 
+    @property
+    def classes(self) -> dict[str, Any]:
+        """The types of the messages, requests and replies of all nodes, by name."""
+        nodes = (*self.system.nodes.values(), *self.system.clients.values())
+        kinds = {kind for node in nodes for kind in node.table.types}
+        return {kind.__name__: kind for kind in kinds if isinstance(kind, type)}
+
     def plan(self, seed: int) -> Plan:
         """What the run of that seed is made of."""
         drawn: tuple[Fault, ...] = ()

@@ -1,0 +1,133 @@
+"""`headrace simulate`: many runs of a system in simulated worlds, on several cores."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Annotated
+
+import msgspec
+import typer
+
+from headrace.errors import UsageError
+from headrace.simulation import Run, Simulation, shrink
+from headrace.simulation.coverage import Coverage
+
+from .console import FAILED, counted, remark, reported, stderr, stdout
+from .interrupts import exit_code, terminable
+from .loading import load_one
+from .run_bar import RunBar
+from .simulate_report import print_coverage, print_failure
+from .simulate_to_test import write_test
+from .workers import JOBS_MAX, Workers
+
+BATCH = 20  # runs, from one report of a worker to the next
+
+
+def simulate(
+    application: Annotated[
+        str,
+        typer.Argument(metavar="APP", help="`module:simulation` or `file.py:simulation`."),
+    ],
+    runs: Annotated[
+        int, typer.Option("--runs", "-n", min=1, metavar="N", help="How many runs.")
+    ] = 1000,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, metavar="S", help="Of the first; the others follow.")
+    ] = 0,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, max=JOBS_MAX, help="Processes that run them.")
+    ] = 1,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Do not stop at the first run that fails.")
+    ] = False,
+    no_shrink: Annotated[
+        bool, typer.Option("--no-shrink", help="Leave a run that fails as it is.")
+    ] = False,
+    to_test: Annotated[
+        str | None,
+        typer.Option("--to-test", metavar="FILE", help="Write the run that fails as a test."),
+    ] = None,
+    worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False,
+) -> None:
+    """The command; its help text is in helptext.py."""
+    with reported():
+        simulation = load_one(application, Simulation, "simulation")
+        if worker:
+            _work(simulation, range(seed, seed + runs * jobs, jobs), keep_going)
+            return
+        if to_test is not None and os.path.exists(to_test):
+            raise UsageError(f"{to_test}: exists already; it may have been changed by hand")
+        began = time.monotonic()
+        try:
+            with terminable():
+                coverage = _run_all(simulation, application, runs, seed, jobs, keep_going)
+                failed = _first_failure(simulation, coverage, no_shrink)
+        except KeyboardInterrupt as interrupt:
+            remark("stopped before all runs were made")
+            raise typer.Exit(exit_code(interrupt)) from None
+        print_coverage(stdout(), simulation, coverage, time.monotonic() - began)
+        if failed is not None:
+            print_failure(stdout(), application, failed)
+            if to_test is not None:
+                write_test(to_test, application, simulation, failed)
+            raise typer.Exit(FAILED)
+
+
+def _run_all(
+    simulation: Simulation, application: str, runs: int, seed: int, jobs: int, keep_going: bool
+) -> Coverage:
+    coverage = Coverage()
+    jobs = min(jobs, runs)
+    with RunBar(application, runs) as bar:
+        if jobs == 1:
+            for each in range(seed, seed + runs):
+                coverage.add(simulation.run(each))
+                bar.show(coverage)
+                if coverage.failed and not keep_going:
+                    break
+            return coverage
+        with Workers(application, runs, seed, jobs, keep_going) as workers:
+            for part in workers:
+                coverage.merge(part)
+                bar.show(coverage)
+                if coverage.failed and not keep_going:
+                    break
+    return coverage
+
+
+def _first_failure(simulation: Simulation, coverage: Coverage, no_shrink: bool) -> Run | None:
+    if not coverage.failures:
+        return None
+    run = simulation.run(coverage.failures[0][0])
+    if run.ok:
+        raise UsageError(
+            f"seed {run.plan.seed} failed, and did not when it was run again: something in the "
+            "nodes depends on more than their inputs"
+        )
+    if no_shrink:
+        return run
+    tried = 0
+
+    def count(_: Run) -> None:
+        nonlocal tried
+        tried += 1
+
+    small = shrink(run, tried=count)
+    stderr().print(f"[dim]seed {run.plan.seed} was made small in {counted(tried, 'run')}[/]")
+    return small
+
+
+def _work(simulation: Simulation, seeds: range, keep_going: bool) -> None:
+    """Run seeds, and tell of them in lines of JSON: what the process that asked for them reads."""
+    coverage = Coverage()
+    for place, seed in enumerate(seeds, 1):
+        coverage.add(simulation.run(seed))
+        if place % BATCH == 0 or seed == seeds[-1] or (coverage.failed and not keep_going):
+            sys.stdout.buffer.write(msgspec.json.encode(coverage) + b"\n")
+            sys.stdout.buffer.flush()
+            if coverage.failed and not keep_going:
+                return
+            coverage = Coverage()
+

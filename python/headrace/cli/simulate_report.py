@@ -1,0 +1,76 @@
+"""What `headrace simulate` says in the end: what was covered, and the smallest run that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.markup import escape
+
+from headrace.simulation import Run, Simulation
+from headrace.simulation.coverage import Coverage
+
+from .console import counted
+
+_MESSAGES = ("LOST", "CUT", "CORRUPTED", "DUPLICATED", "DOWN")
+
+
+def print_coverage(
+    console: Console, simulation: Simulation, coverage: Coverage, seconds: float
+) -> None:
+    """The summary of all runs."""
+    rate = coverage.runs / seconds if seconds else 0.0
+    verdict = "[bold red]failed[/]" if coverage.failed else "[bold green]ok[/]"
+    failed = f", {coverage.failed:,} failed" if coverage.failed else ""
+    undecided = (
+        f", {counted(coverage.undecided, 'history')} undecided" if coverage.undecided else ""
+    )
+    console.print(
+        f"{verdict}: {counted(coverage.runs, 'run')}{failed}{undecided}, {rate:,.0f} a second; "
+        f"{coverage.delivered:,} messages delivered in {_span(coverage.seconds)} of their time"
+    )
+    requests = sum(coverage.statuses.values())
+    if requests:
+        told = ", ".join(
+            f"{coverage.statuses.get(status, 0):,} {status}" for status in ("ok", "fail", "info")
+        )
+        _line(console, "requests", f"{requests:,}: {told}")
+    _line(console, "states", f"{len(coverage.states):,} different ones of nodes at the end")
+    _line(console, "faults", _counts(coverage.faults))
+    _line(console, "messages", _counts({name: coverage.counts.get(name, 0) for name in _MESSAGES}))
+    _line(console, "inputs", _counts(coverage.handled))
+    missing = [name for name in simulation.system.sometimes if name not in coverage.reached]
+    _line(console, "sometimes", _counts(coverage.reached))
+    if missing:
+        console.print(f"  [yellow]never[/]: {escape(', '.join(missing))}")
+
+
+def print_failure(console: Console, application: str, run: Run) -> None:
+    """The run that failed, as small as it has become, and how to see it again."""
+    commands, faults = run.plan.size
+    console.print(
+        f"\n[bold red]{escape(str(run.failure))}[/]\n"
+        f"seed {run.plan.seed}, made small: {counted(commands, 'command')}, "
+        f"{counted(faults, 'fault')}"
+    )
+    console.print(escape(str(run.plan)))
+    console.print(
+        f"run it again: headrace simulate {escape(application)} --seed {run.plan.seed} --runs 1"
+    )
+
+
+def _line(console: Console, name: str, told: str) -> None:
+    if told:
+        console.print(f"  {name}: {escape(told)}")
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    by_count = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{name} {count:,}" for name, count in by_count if count)
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:,.1f} seconds"
