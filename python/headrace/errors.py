@@ -66,6 +66,7 @@ __all__ = [
     "MessageError",
     "NativeStepError",
     "NodeFailed",
+    "NotDeterministic",
     "OperationError",
     "OutputError",
     "OutputsUnread",
@@ -139,6 +140,10 @@ class MessageError(UsageError, ValueError):
 
 class UnhandledInput(UsageError, LookupError):
     """A node got an input that it has no handler for."""
+
+
+class NotDeterministic(UsageError):
+    """A step depends on more than its state and its input; says where."""
 
 
 class NodeFailed(HeadraceError):

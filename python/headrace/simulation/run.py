@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.checking import Operation, linearizable
-from headrace.errors import HeadraceError, NodeFailed, SimulationFailed
+from headrace.errors import HeadraceError, NodeFailed, NotDeterministic, SimulationFailed
 from headrace.simulation.noting import What
 from headrace.simulation.plan import Plan
 from headrace.simulation.stage import Stage
@@ -139,6 +139,8 @@ class Runner:
         except _Failed as failed:
             failure = failed.failure
         except NodeFailed as error:
+            if isinstance(error.__cause__, NotDeterministic):
+                raise error.__cause__ from None
             name = f"{error.node}: {type(error.__cause__).__name__}"
             failure = Failure("raised", name, str(error), self.world.now_ns)
         self._see_states()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 from headrace.errors import UsageError
 from headrace.simulation.chance import PLAN, draw
 from headrace.simulation.chaos import Chaos
+from headrace.simulation.determinism import Guard, check_system
 from headrace.simulation.faults import Fault
 from headrace.simulation.network import Network
 from headrace.simulation.plan import MILLISECOND_NS, Plan
@@ -22,8 +24,9 @@ class Simulation:
 
     Everything in a run follows from its seed: the commands of clients that have a function for
     them, the faults that `chaos` draws (`faults` come in every run), and what the network does. The
-    meaning of the rest is that of `Plan`. Needs no thread and no clock; a run blocks until it is
-    over. Raises UsageError.
+    meaning of the rest is that of `Plan`. With `pure` (the default) handlers are looked at for
+    clocks, chance and the outside, before and during a run. Needs no thread and no clock; a run
+    blocks until it is over. Raises UsageError, and NotDeterministic with the line in question.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Simulation:
         end_ns: int = 60_000 * MILLISECOND_NS,
         inputs_max: int = 1_000_000,
         sync_ns: tuple[int, int] = (50_000, 500_000),
+        pure: bool = True,
     ) -> None:
         if not isinstance(system, System):
             raise UsageError(f"a simulation is of a headrace.System, not of {system!r}")
@@ -44,7 +48,10 @@ class Simulation:
             raise UsageError(f"faulty_ns={faulty_ns} must be between 0 and end_ns={end_ns}")
         if not 0 <= sync_ns[0] <= sync_ns[1]:
             raise UsageError(f"sync_ns={sync_ns!r}: from and to, in nanoseconds")
+        if pure:
+            check_system(system)
         self.system = system
+        self.pure = pure
         self.network = network or Network()
         self.chaos = chaos
         self.faults = tuple(faults)
@@ -86,7 +93,8 @@ class Simulation:
 
     def run_plan(self, plan: Plan) -> Run:
         """The run of a plan, of whatever making."""
-        return Runner(self.system, plan).run()
+        with Guard() if self.pure else nullcontext():
+            return Runner(self.system, plan).run()
 
 
 def _commands(
