@@ -20,6 +20,7 @@ from .loading import load_one
 from .run_bar import RunBar
 from .simulate_report import print_coverage, print_failure
 from .simulate_to_test import write_test
+from .simulate_twice import compare, print_digests
 from .workers import JOBS_MAX, Workers
 
 BATCH = 20  # runs, from one report of a worker to the next
@@ -49,6 +50,15 @@ def simulate(
         str | None,
         typer.Option("--to-test", metavar="FILE", help="Write the run that fails as a test."),
     ] = None,
+    twice: Annotated[
+        bool,
+        typer.Option(
+            "--twice",
+            help="Compare each run, step by step, with one that hashes texts "
+            "differently; a few runs tell.",
+        ),
+    ] = False,
+    story: Annotated[int | None, typer.Option("--story", hidden=True)] = None,
     worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False,
 ) -> None:
     """The command; its help text is in helptext.py."""
@@ -56,6 +66,16 @@ def simulate(
         simulation = load_one(application, Simulation, "simulation")
         if worker:
             _work(simulation, range(seed, seed + runs * jobs, jobs), keep_going)
+            return
+        if story is not None:
+            print_digests(simulation, seed, None if story < 0 else story)
+            return
+        if twice:
+            steps = compare(simulation, application, range(seed, seed + runs))
+            stdout().print(
+                f"[bold green]ok[/]: {counted(runs, 'run')} went the same way twice, "
+                f"{steps:,} steps"
+            )
             return
         if to_test is not None and os.path.exists(to_test):
             raise UsageError(f"{to_test}: exists already; it may have been changed by hand")
@@ -130,4 +150,3 @@ def _work(simulation: Simulation, seeds: range, keep_going: bool) -> None:
             if coverage.failed and not keep_going:
                 return
             coverage = Coverage()
-
