@@ -20,7 +20,17 @@ from headrace.native import Native
 from headrace.replay import Branch, Change, History, Moment, Replay, replay
 from headrace.ringbuffer import Consumer, ConsumerInfo, Producer, Ring
 from headrace.runtime import DeadLetter, Engine
-from headrace.simulation import Chaos, Delay, Network, Plan, Run, Simulation, faults, shrink
+from headrace.simulation import (
+    Chaos,
+    Delay,
+    Network,
+    Plan,
+    Profile,
+    Run,
+    Simulation,
+    faults,
+    shrink,
+)
 from headrace.system import (
     Caller,
     Client,
@@ -62,6 +72,7 @@ __all__ = [
     "Pipeline",
     "Plan",
     "Producer",
+    "Profile",
     "Redirect",
     "Refused",
     "Replay",

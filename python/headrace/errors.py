@@ -44,6 +44,7 @@ __all__ = [
     "CapacityError",
     "ClaimError",
     "ConsumerError",
+    "ContractBroken",
     "CyclicDependency",
     "DtypeError",
     "DuplicateConsumer",
@@ -103,6 +104,10 @@ class OutputsUnread(UsageError):
 
 class StepMismatch(HeadraceError, AssertionError):
     """Two ways of running a machine that must agree do not; says where they part."""
+
+
+class ContractBroken(HeadraceError, AssertionError):
+    """A machine and what it is a model of answer differently; says behind which commands."""
 
 
 class InputError(UsageError, ValueError):

@@ -5,6 +5,7 @@ from headrace.simulation.chaos import Chaos
 from headrace.simulation.disk import PowerCut, SimulatedDisk
 from headrace.simulation.network import Delay, Network
 from headrace.simulation.plan import Plan
+from headrace.simulation.profile import Profile
 from headrace.simulation.run import Failure, Run
 from headrace.simulation.shrinking import shrink
 from headrace.simulation.simulation import Simulation
@@ -16,6 +17,7 @@ __all__ = [
     "Network",
     "Plan",
     "PowerCut",
+    "Profile",
     "Run",
     "SimulatedDisk",
     "Simulation",

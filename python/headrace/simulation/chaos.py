@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from headrace.errors import UsageError
@@ -75,9 +75,11 @@ class Chaos:
                 until_ns = min(int(at_ns) + chance.randint(*self.lasts_ns), over_ns)
                 drawn.extend(make(chance, nodes, int(at_ns), until_ns))
         drawn.sort(key=lambda fault: (fault.at_ns, fault.kind))
-        return tuple(self._within_budget(drawn, len(nodes), over_ns))
+        return self.within_budget(drawn, len(nodes), over_ns)
 
-    def _within_budget(self, drawn: list[Fault], count: int, over_ns: int) -> Iterator[Fault]:
+    def within_budget(self, drawn: list[Fault], count: int, over_ns: int) -> tuple[Fault, ...]:
+        """Faults in their order, without those that would impair too many of so many nodes."""
+        kept: list[Fault] = []
         most = self.impaired_max(count)
         ends: list[tuple[int, tuple[str, ...]]] = []
         for fault in drawn:
@@ -87,7 +89,8 @@ class Chaos:
                 continue
             if fault.impairs:
                 ends.append((over_ns if fault.until_ns is None else fault.until_ns, fault.impairs))
-            yield fault
+            kept.append(fault)
+        return tuple(kept)
 
     def _kinds(self) -> tuple[tuple[float, Maker], ...]:
         return (
