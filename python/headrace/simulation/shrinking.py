@@ -19,6 +19,7 @@ from headrace.simulation.run import Run, Runner
 
 T = TypeVar("T")
 
+OTHER_SEEDS = 12  # that are tried where nothing more can be left out
 LOSSES_MAX = 500  # messages that were lost are named one by one, if they are not more
 
 
@@ -77,6 +78,8 @@ class _Shrinker:
                 self._earlier_faults,
             ):
                 turn()
+            if before == self._best.plan:
+                self._fewer_by_other_seeds()
         return self._best
 
     def _fails(self, plan: Plan) -> bool:
@@ -134,6 +137,21 @@ class _Shrinker:
     def _with_commands(self, name: str, commands: tuple[Any, ...]) -> Plan:
         plan = self._best.plan
         return replace(plan, commands={**plan.commands, name: commands})
+
+    def _fewer_by_other_seeds(self) -> None:
+        """Leave out what could not be left out, where chance falls differently."""
+        for place in reversed(range(len(self._best.plan.faults))):
+            faults = self._best.plan.faults
+            self._fails_somehow(
+                replace(self._best.plan, faults=faults[:place] + faults[place + 1 :])
+            )
+        for name in list(self._best.plan.commands):
+            for place in reversed(range(len(self._best.plan.commands[name]))):
+                left = self._best.plan.commands[name]
+                self._fails_somehow(self._with_commands(name, left[:place] + left[place + 1 :]))
+
+    def _fails_somehow(self, plan: Plan) -> bool:
+        return any(self._fails(replace(plan, seed=seed)) for seed in range(OTHER_SEEDS))
 
     def _shorter(self) -> None:
         """The faulty time is over right behind the last fault."""
