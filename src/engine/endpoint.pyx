@@ -65,7 +65,7 @@ cdef class Endpoint:
 
     cdef int forget(self) except -1:
         """It is down: what it had in memory is gone."""
-        self.is_up = False
+        self.is_up = self.is_paused = False
         self.state = None
         self.timers.clear()
         self.postponed = []

@@ -85,14 +85,17 @@ cdef class World(Wire):
         endpoint.forget()
 
     def pause(self, int32_t index):
-        """Stop a node without ending it: its inputs wait."""
+        """Stop a node without ending it: its inputs wait. One that is not up cannot be stopped."""
         cdef Endpoint endpoint = self.endpoints[index]
-        self.tell(PAUSE, index, index, 0, None)
-        endpoint.is_paused = True
+        if endpoint.is_up and not endpoint.is_paused:
+            self.tell(PAUSE, index, index, 0, None)
+            endpoint.is_paused = True
 
     def resume(self, int32_t index):
         """Let it go on, first with what has come meanwhile."""
         cdef Endpoint endpoint = self.endpoints[index]
+        if not endpoint.is_paused:
+            return  # it may have crashed since, which ends a pause
         self.tell(RESUME, index, index, 0, None)
         endpoint.is_paused = False
         backlog, endpoint.backlog = endpoint.backlog, []
@@ -287,16 +290,17 @@ cdef class World(Wire):
         cdef list held = endpoint.held
         cdef bint sync = effect.sync
         disk = endpoint.disk
+        if disk.is_full:
+            self.tell(FULL, endpoint.index, endpoint.index, 0, None)
+            self.crash(endpoint.index)
+            return 0
         disk.write(effect.key, effect.value)
         while endpoint.held_from < len(held) and type(held[endpoint.held_from]) is Persist:
             effect = <Persist>held[endpoint.held_from]
             endpoint.held_from += 1
             sync = sync or effect.sync
             disk.write(effect.key, effect.value)
-        if disk.is_full:
-            self.tell(FULL, endpoint.index, endpoint.index, 0, None)
-            self.crash(endpoint.index)
-        elif sync:
+        if sync:
             after_ns = disk.begin_sync()
             if after_ns == 0:
                 disk.end_sync()

@@ -11,7 +11,8 @@ from headrace.simulation.chance import CRASH, DISK, draw
 class Durable(Mapping[str, Any]):
     """What a node finds on its disk when it starts: a mapping that cannot be changed.
 
-    `damaged`: the keys whose values were there once and cannot be read; they are not in it.
+    `damaged`: the keys whose newest value cannot be read. Of one whose write a crash has torn, the
+    value before is in it, as in a log from which a torn end is cut; of others nothing is.
     """
 
     def __init__(self, values: Mapping[str, Any], damaged: frozenset[str] = frozenset()) -> None:
@@ -36,7 +37,8 @@ class NodeDisk:
     """The disk of the node with that number: what is safe, and what was written since.
 
     A crash keeps, loses or tears each write that was not synced, each for itself; which, follows
-    from the seed. `sync_ns`: how long a sync takes, from and to.
+    from the seed. What was safe before is safe still: a torn write is noticed, and cut
+    off. `sync_ns`: how long a sync takes, from and to.
     """
 
     def __init__(self, seed: int, index: int, sync_ns: tuple[int, int]) -> None:
@@ -85,7 +87,7 @@ class NodeDisk:
             if drawn < 2:
                 self._keep(key, value)
             elif drawn == 2:
-                self._tear(key)
+                self._damaged.add(key)
         self._written.clear()
         self._syncing = 0
 
@@ -112,17 +114,14 @@ class NodeDisk:
 
     def _keep(self, key: str, value: Any) -> None:
         if value is Misdirected:
-            self._tear(key)
+            self._safe.pop(key, None)
+            self._damaged.add(key)
             return
         self._damaged.discard(key)
         if value is None:
             self._safe.pop(key, None)
         else:
             self._safe[key] = value
-
-    def _tear(self, key: str) -> None:
-        self._safe.pop(key, None)
-        self._damaged.add(key)
 
 
 class Misdirected:

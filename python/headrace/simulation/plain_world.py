@@ -27,11 +27,12 @@ from headrace.engine.effects import (
     Timer,
 )
 from headrace.errors import EffectError, NodeFailed
-from headrace.simulation.chance import CHANCE, LINK, TIE, as_float, draw, mix, threshold
+from headrace.simulation.chance import CHANCE, as_float, draw
 from headrace.simulation.network import Network
 from headrace.simulation.node_disk import NodeDisk
 from headrace.simulation.noting import What
 from headrace.simulation.plain_endpoint import Endpoint
+from headrace.simulation.plain_wire import PlainWire
 from headrace.simulation.world import handler_label
 from headrace.system.handlers import Handler
 from headrace.system.node import Input, Node, take
@@ -45,10 +46,9 @@ KINDS = {
     What.REPLY: "reply",
     What.TIMER: "timer",
 }
-Note = Callable[[What, int, int, int, Any], None]  # what, to, source, number, payload
 
 
-class PlainWorld:
+class PlainWorld(PlainWire):
     """The world; see `headrace.engine.world.World`, which has the same attributes and methods."""
 
     def __init__(
@@ -60,66 +60,19 @@ class PlainWorld:
         disks: tuple[NodeDisk, ...],
         network: Network,
     ) -> None:
-        self._seed = seed
-        self.names = names
+        super().__init__(seed, names, network)
         self._nodes = names[:node_count]
         self._endpoints = [
             Endpoint(index, name, node, disk)
             for index, (name, node, disk) in enumerate(zip(names, nodes, disks, strict=True))
         ]
         self._indexes = {name: index for index, name in enumerate(names)}
-        self._queue: list[tuple[int, int, int, What, int, int, int, Any]] = []
-        self._pushed = 0
-        count = len(names)
-        self._sent = [0] * (count * count)  # by link: source * count + to
-        self._last_ns = [0] * (count * count)
-        self._blocked = [0] * (count * count)
-        self._clogged = [0] * (count * count)
-        self._clog: list[tuple[int, int, What, int, int, int, Any]] = []
-        self._lost: set[tuple[int, int]] = set()
-        self.set_network(network)
-        self.now_ns = 0
-        self.digest = 0
         self.delivered = self.taken = 0
-        self.note: Note | None = None
         self.stepped: Callable[[int, Input, tuple[Effect, ...]], None] | None = None
         self.check: Callable[[int], None] | None = None  # told which node has taken an input
-        self.corrupt: Callable[[Any, int], Any] | None = None
-        self.counts = [0] * 32  # by What
         self._handled: Counter[str] = Counter()
 
     # -- what the outside does -------------------------------------------------------------------
-
-    def set_network(self, network: Network) -> None:
-        """From now on the network is like this."""
-        self._network = network
-        self._loss = threshold(network.loss)
-        self._duplication = threshold(network.duplication)
-        self._corruption = threshold(network.corruption)
-
-    def lose(self, source: int, to: int, count: int) -> None:
-        """Lose the message of that number (from 1) on that link."""
-        self._lost.add((source * len(self.names) + to, count))
-
-    def block(self, source: int, to: int, by: int) -> None:
-        """Block a link once more (1), or once less (-1): what is sent on a blocked one is lost."""
-        self._blocked[source * len(self.names) + to] += by
-
-    def clog(self, source: int, to: int, by: int) -> None:
-        """Clog a link once more, or once less: what is sent on a clogged one waits for its end."""
-        link = source * len(self.names) + to
-        self._clogged[link] += by
-        if not self._clogged[link]:
-            waiting, self._clog = self._clog, []
-            for one in waiting:
-                if one[0] == link:
-                    self._push(self.now_ns + one[1], *one[2:])
-                else:
-                    self._clog.append(one)
-
-    def sent(self, source: int, to: int) -> int:
-        """How many messages were sent on a link so far, whatever became of them."""
-        return self._sent[source * len(self.names) + to]
 
     def start(self, index: int) -> None:
         """Start a node that is not up, from its disk."""
@@ -138,7 +91,7 @@ class PlainWorld:
         if not endpoint.is_up:
             return
         self._tell(What.CRASH, index, index, 0, None)
-        endpoint.is_up = False
+        endpoint.is_up = endpoint.is_paused = False
         endpoint.state = None
         endpoint.timers.clear()
         endpoint.postponed.clear()
@@ -148,13 +101,17 @@ class PlainWorld:
         endpoint.disk.crash()
 
     def pause(self, index: int) -> None:
-        """Stop a node without ending it: its inputs wait."""
-        self._tell(What.PAUSE, index, index, 0, None)
-        self._endpoints[index].is_paused = True
+        """Stop a node without ending it: its inputs wait. One that is not up cannot be stopped."""
+        endpoint = self._endpoints[index]
+        if endpoint.is_up and not endpoint.is_paused:
+            self._tell(What.PAUSE, index, index, 0, None)
+            endpoint.is_paused = True
 
     def resume(self, index: int) -> None:
         """Let it go on, first with what has come meanwhile."""
         endpoint = self._endpoints[index]
+        if not endpoint.is_paused:
+            return  # it may have crashed since, which ends a pause
         self._tell(What.RESUME, index, index, 0, None)
         endpoint.is_paused = False
         backlog, endpoint.backlog = endpoint.backlog, []
@@ -199,14 +156,6 @@ class PlainWorld:
             self._arrive(self._endpoints[to], what, source, number, payload)
         self.now_ns = max(self.now_ns, until_ns)
         return True
-
-    def _push(
-        self, time_ns: int, what: What, to: int, source: int, number: int, payload: Any
-    ) -> None:
-        self._pushed += 1
-        tie = draw(self._seed, TIE, self._pushed)
-        entry = (time_ns, tie, self._pushed, what, to, source, number, payload)
-        heapq.heappush(self._queue, entry)
 
     def _arrive(
         self, endpoint: Endpoint, what: What, source: int, number: int, payload: Any
@@ -308,15 +257,16 @@ class PlainWorld:
         """Write, together with all that is written right behind it; then one sync for all."""
         disk, held = endpoint.disk, endpoint.held
         sync = effect.sync
+        if disk.is_full:
+            self._tell(What.FULL, endpoint.index, endpoint.index, 0, None)
+            self.crash(endpoint.index)
+            return
         disk.write(effect.key, effect.value)
         while held and isinstance(behind := held[0], Persist):
             held.popleft()
             sync = sync or behind.sync
             disk.write(behind.key, behind.value)
-        if disk.is_full:
-            self._tell(What.FULL, endpoint.index, endpoint.index, 0, None)
-            self.crash(endpoint.index)
-        elif sync:
+        if sync:
             after_ns = disk.begin_sync()
             if after_ns == 0:
                 disk.end_sync()
@@ -361,48 +311,3 @@ class PlainWorld:
             self._push(max(due_ns, self.now_ns), What.TIMER, index, index, number, name)
         else:
             self._pushed += 1
-
-    def _transmit(self, what: What, source: int, to: int, number: int, payload: Any) -> None:
-        link = source * len(self.names) + to
-        self._sent[link] += 1
-        if source == to:
-            self._push(self.now_ns, what, to, source, number, payload)
-            return
-        drawn = draw(self._seed, LINK, link, self._sent[link])
-        if self._blocked[link]:
-            self._tell(What.CUT, to, source, number, payload)
-            return
-        if mix(drawn, 1) >> 11 < self._loss or (link, self._sent[link]) in self._lost:
-            self._tell(What.LOST, to, source, number, payload)
-            return
-        if mix(drawn, 2) >> 11 < self._corruption:
-            self._tell(What.CORRUPTED, to, source, number, payload)
-            if self._network.checksums or self.corrupt is None:
-                return
-            payload = self.corrupt(payload, mix(drawn, 5))
-            if payload is None:
-                return
-        self._depart(link, mix(drawn, 0), what, to, source, number, payload)
-        if mix(drawn, 3) >> 11 < self._duplication:
-            self._tell(What.DUPLICATED, to, source, number, payload)
-            self._depart(link, mix(drawn, 4), what, to, source, number, payload)
-
-    def _depart(
-        self, link: int, drawn: int, what: What, to: int, source: int, number: int, payload: Any
-    ) -> None:
-        delay_ns = self._network.delay.quantiles_ns[drawn >> 52]
-        if self._clogged[link]:
-            self._clog.append((link, delay_ns, what, to, source, number, payload))
-            return
-        time_ns = self.now_ns + delay_ns
-        if self._network.ordered:
-            time_ns = max(time_ns, self._last_ns[link] + 1)
-            self._last_ns[link] = time_ns
-        self._push(time_ns, what, to, source, number, payload)
-
-    def _tell(self, what: What, to: int, source: int, number: int, payload: Any) -> None:
-        self.counts[what] += 1
-        place = what | to << 8 | source << 24 | (number & 0xFFFFFF) << 40
-        self.digest = mix(mix(self.digest, self.now_ns), place)
-        if self.note is not None:
-            self.note(what, to, source, number, payload)
