@@ -1,9 +1,9 @@
 """States of machines as values: comparing them, and a digest that is the same everywhere.
 
-A state is made of None, numbers, strings, bytes, tuples, lists, dicts, sets, dataclasses and NumPy
-arrays without Python objects. The digest is BLAKE2b over a canonical encoding: each value starts
-with a letter for its kind and carries its length; dicts and sets are put in the order of their
-encoded keys, so that neither insertion order nor hash randomisation shows.
+A state is made of None, numbers, strings, bytes, tuples, lists, dicts, sets, dataclasses, msgspec
+structs and NumPy arrays without Python objects. The digest is BLAKE2b over a canonical encoding:
+each value starts with a letter for its kind and carries its length; dicts and sets are put in the
+order of their encoded keys, so that neither insertion order nor hash randomisation shows.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from headrace.errors import MachineError
@@ -54,6 +55,10 @@ def _encode(value: Any, path: str) -> Iterator[bytes]:
         yield _sized(b"b" if isinstance(value, bytes) else b"y", bytes(value))
     elif isinstance(value, np.ndarray):
         yield from _encode_array(value, path)
+    elif isinstance(value, msgspec.Struct):
+        yield _sized(b"S", type(value).__qualname__.encode())
+        for name in value.__struct_fields__:
+            yield from _encode(getattr(value, name), f"{path}.{name}")
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         yield _sized(b"D", type(value).__qualname__.encode())
         for field in dataclasses.fields(value):
@@ -99,7 +104,7 @@ def _encode_container(value: Any, path: str) -> Iterator[bytes]:
     else:
         raise MachineError(
             f"{path} is {type(value).__module__}.{type(value).__qualname__}, which no state may "
-            "hold; use numbers, strings, bytes, tuples, lists, dicts, sets, dataclasses or arrays"
+            "hold; use numbers, strings, bytes, containers, dataclasses, structs or arrays"
         )
 
 
@@ -120,7 +125,12 @@ def difference(left: Any, right: Any, path: str = "state") -> str | None:
         return f"{path}: {left!r} ({type(left).__name__}) and {right!r} ({type(right).__name__})"
     if isinstance(left, np.ndarray):
         return _array_difference(left, right, path)
-    if dataclasses.is_dataclass(left) and not isinstance(left, type):
+    if isinstance(left, msgspec.Struct):
+        pairs = [
+            (f"{path}.{name}", getattr(left, name), getattr(right, name))
+            for name in left.__struct_fields__
+        ]
+    elif dataclasses.is_dataclass(left) and not isinstance(left, type):
         pairs = [
             (f"{path}.{field.name}", getattr(left, field.name), getattr(right, field.name))
             for field in dataclasses.fields(left)
@@ -197,8 +207,12 @@ def steady_repr(value: Any) -> str:
     if kind is list:
         return f"[{', '.join(map(steady_repr, value))}]"
     if kind is dict:
-        pairs = [f"{steady_repr(key)}: {steady_repr(one)}" for key, one in value.items()]
-        return f"{{{', '.join(pairs)}}}"
+        entries = [f"{steady_repr(key)}: {steady_repr(one)}" for key, one in value.items()]
+        return f"{{{', '.join(entries)}}}"
+    written: Any = kind.__repr__
+    if isinstance(value, msgspec.Struct) and written is msgspec.Struct.__repr__:
+        pairs = [(name, getattr(value, name)) for name in value.__struct_fields__]
+        return _steady_fields(kind.__name__, pairs)
     if dataclasses.is_dataclass(kind) and _repr_is_made(kind):
         shown = [field.name for field in dataclasses.fields(value) if field.repr]
         return _steady_fields(kind.__qualname__, ((name, getattr(value, name)) for name in shown))

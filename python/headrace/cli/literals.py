@@ -7,6 +7,7 @@ import enum
 import math
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from headrace.state import difference
@@ -114,6 +115,9 @@ class _Writer:
             return self._array(value, indent, taken)
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             named = list(zip([f"{name}=" for name in kind._fields], value, strict=True))  # type: ignore[attr-defined]
+            return self._many(f"{self._named(kind)}(", ")", named, indent, taken)
+        if isinstance(value, msgspec.Struct):
+            named = [(f"{name}=", getattr(value, name)) for name in value.__struct_fields__]
             return self._many(f"{self._named(kind)}(", ")", named, indent, taken)
         if dataclasses.is_dataclass(value):
             names = [field.name for field in dataclasses.fields(value)]
