@@ -1,4 +1,7 @@
-"""Finding the machine that APP names: `module:machine` or `file.py:machine`."""
+"""Finding the machine that APP names: `module:machine` or `file.py:machine`.
+
+Of a system it is `file.py:system.node`, the machine of that node.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from typing import Any
 from headrace.compose import Pipeline
 from headrace.errors import HeadraceError, UsageError
 from headrace.machine import Machine
+from headrace.system import System
 
 from .places import raised_at
 
@@ -25,6 +29,20 @@ def load(application: str) -> Machine | Pipeline:
     from. A Machine class is made into a machine without arguments. Raises UsageError for what is
     not there, is no machine, or fails while it is imported (with the place in the user's file).
     """
+    found, where = find(application)
+    return _machine(found, where)
+
+
+def load_system(application: str) -> System:
+    """The same for a system, `module:system` or `file.py:system`. Raises UsageError."""
+    found, where = find(application)
+    if not isinstance(found, System):
+        raise UsageError(f"{where} is {_kind_of(found)}, no headrace.System")
+    return found
+
+
+def find(application: str) -> tuple[Any, str]:
+    """What APP names, whatever it is, and its place in words. Raises UsageError."""
     where, colon, name = application.rpartition(":")
     if not colon or not where or not name:
         raise UsageError(
@@ -33,7 +51,7 @@ def load(application: str) -> Machine | Pipeline:
         )
     is_file = where.endswith(".py") or os.sep in where
     module = _import_file(where) if is_file else _import_module(where)
-    return _machine(_lookup(module, where, name), f"{where}:{name}")
+    return _lookup(module, where, name), f"{where}:{name}"
 
 
 def _suggestion(application: str) -> str:
@@ -89,7 +107,10 @@ def explain(error: BaseException) -> str:
 
 def _lookup(module: ModuleType, where: str, name: str) -> Any:
     found: Any = module
-    for part in name.split("."):
+    parts = name.split(".")
+    for place, part in enumerate(parts):
+        if isinstance(found, System):  # a node's name may have dots
+            return found.machine(".".join(parts[place:]))
         if not hasattr(found, part):
             machines = _machines_in(module)
             near = difflib.get_close_matches(name, machines, 1)
@@ -111,13 +132,21 @@ def _machine(found: Any, application: str) -> Machine | Pipeline:
                 f"{application} cannot be made a machine without arguments: {explain(error)}; "
                 "make one yourself in the file, and name that"
             ) from error
-    if not isinstance(found, Machine | Pipeline):
-        what = "a function" if callable(found) else f"of type {type(found).__name__}"
+    if isinstance(found, System):
         raise UsageError(
-            f"{application} is {what}, no machine; decorate a step function with "
+            f"{application} is a system, whose nodes have machines: {application}."
+            f"{found.names[0]}"
+        )
+    if not isinstance(found, Machine | Pipeline):
+        raise UsageError(
+            f"{application} is {_kind_of(found)}, no machine; decorate a step function with "
             "@headrace.machine(event=..., initial=...)"
         )
     return found
+
+
+def _kind_of(found: Any) -> str:
+    return "a function" if callable(found) else f"of type {type(found).__name__}"
 
 
 def _machines_in(module: ModuleType) -> list[str]:
