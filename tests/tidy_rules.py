@@ -40,6 +40,7 @@ ROOMS = (
     "supervision",
     "simulation",
     "checking",
+    "live",
     "cluster",
     "debugger",
     "testing",
