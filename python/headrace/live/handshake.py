@@ -22,6 +22,7 @@ import msgspec
 
 from headrace.errors import HandshakeFailed, MessageError, UsageError, WireError
 from headrace.live.wire import (
+    AWAY,
     BYE,
     CHALLENGE,
     HELLO,
@@ -81,8 +82,9 @@ def _proof(secret: bytes, label: bytes, hello: bytes, challenge: bytes) -> bytes
 
 
 def _expect(frame: Frame, kind: int) -> bytes:
-    if frame.kind == BYE:
-        raise HandshakeFailed(f"not let in: {frame.payload.decode('utf-8', 'replace')}")
+    if frame.kind in (BYE, AWAY):
+        told = frame.payload.decode("utf-8", "replace")
+        raise HandshakeFailed(f"not let in: {told}") if frame.kind == AWAY else WireError(told)
     if frame.kind != kind:
         raise HandshakeFailed(f"a frame of kind {frame.kind} where kind {kind} had to come")
     return frame.payload

@@ -29,8 +29,9 @@ VERSION = 1
 HEADER = struct.Struct("<4sBBHIIQ")
 _CHECKED = 12  # bytes of the header that its checksum is of
 
-HELLO, CHALLENGE, PROOF, WELCOME, MESSAGE, REQUEST, REPLY, FAILED, PING, PONG, BYE = range(1, 12)
-KINDS = frozenset(range(HELLO, BYE + 1))
+HELLO, CHALLENGE, PROOF, WELCOME, MESSAGE, REQUEST, REPLY, FAILED, PING, PONG = range(1, 11)
+BYE, AWAY = 11, 12  # the last words of a connection: come again, and do not
+KINDS = frozenset(range(HELLO, AWAY + 1))
 
 
 class Frame(NamedTuple):
@@ -67,7 +68,7 @@ class FrameReader:
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that are whole now. Raises WireError, once those before were given."""
-        self._check()
+        self.check()
         self._data += data
         frames: list[Frame] = []
         at = 0
@@ -84,13 +85,14 @@ class FrameReader:
 
     def end(self) -> None:
         """There will be no more bytes. Raises WireError if a frame is half there."""
-        self._check()
+        self.check()
         if self._data:
             raise WireError(
                 f"the connection ended within a frame, after {len(self._data)} bytes of it"
             )
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise the error that was found behind the frames that `feed` gave, if there was one."""
         if self._failed is not None:
             self._data.clear()
             raise self._failed
