@@ -40,6 +40,7 @@ ROOMS = (
     "system",
     "supervision",
     "simulation",
+    "live",
     "cluster",
     "debugger",
     "testing",

@@ -5,7 +5,8 @@ A ring buffer in shared memory puts events into one order; state machines, `step
 `machine`, `Machine`, `Native`, `Pipeline`. Running them: `Engine`, `DeadLetter`. Keeping their
 inputs: `Journal`; going back in time: `replay`, `History`. Systems of machines that talk to each
 other: `System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel`, `persist`,
-`postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`. Checking what clients saw:
+`postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`; live: `connect`, and
+`headrace.live`. Checking what clients saw:
 `Operation`, `linearizable`. What can go wrong: `errors`. The definition of what is right:
 `headrace.reference`, and `headrace.testing` to hold machines of your own to it.
 """
@@ -15,6 +16,7 @@ from headrace._include import get_include
 from headrace.checking import Model, Operation, linearizable
 from headrace.compose import Pipeline
 from headrace.journal import Journal
+from headrace.live import connect
 from headrace.machine import Machine, machine
 from headrace.native import Native
 from headrace.replay import Branch, Change, History, Moment, Replay, replay
@@ -82,6 +84,7 @@ __all__ = [
     "System",
     "View",
     "cancel",
+    "connect",
     "errors",
     "faults",
     "get_include",

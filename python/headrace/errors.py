@@ -52,6 +52,7 @@ __all__ = [
     "EngineStopped",
     "EnvironmentFailure",
     "ForkedHandle",
+    "HandshakeFailed",
     "HeadraceError",
     "HistoryGone",
     "InputError",
@@ -74,6 +75,8 @@ __all__ = [
     "ProducerError",
     "QueueFull",
     "ReplayParted",
+    "RequestFailed",
+    "RequestRefused",
     "RingClosed",
     "RingEnded",
     "RingExists",
@@ -91,6 +94,7 @@ __all__ = [
     "UnknownConsumer",
     "UsageError",
     "WaitTimeout",
+    "WireError",
 ]
 
 
@@ -162,6 +166,28 @@ class NodeFailed(HeadraceError):
         self.node = node
         self.time_ns = time_ns
         self.taken = taken
+
+
+class WireError(EnvironmentFailure, ConnectionError):
+    """What came over a connection is not what the two sides have agreed on; the connection ends."""
+
+    __str__ = Exception.__str__
+
+
+class HandshakeFailed(WireError):
+    """One side does not let the other in: another secret, name or version; the message says."""
+
+
+class RequestRefused(HeadraceError):
+    """A node refuses a request, which took no effect and never will; `refused` is its reply."""
+
+    def __init__(self, refused: Any) -> None:
+        super().__init__(f"the request is refused: {refused.reason or 'no reason is given'}")
+        self.refused = refused
+
+
+class RequestFailed(HeadraceError):
+    """A node has no handler for a request, or its handler raised; it took no effect there."""
 
 
 class SimulationFailed(HeadraceError, AssertionError):

@@ -36,8 +36,9 @@ class Machine:
     A subclass sets `event` (the dtype of its events), `output` (the dtype of its outputs; None: it
     has none), and defines `initial(self)` and `step(self, state, ...)`; optionally
     `step_batch(self, state, events) -> (state, outputs)` and `native = Native(...)`; optionally
-    `name` (at most 64 bytes) and `version`. It is checked when it is made. Raises MachineError,
-    DtypeError.
+    `name` (at most 64 bytes), `version`, and `classes`, those that its states hold and that neither
+    its module nor the annotations of the initial state know of, for snapshots. It is checked when
+    it is made. Raises MachineError, DtypeError.
 
     A step must depend on nothing but its arguments and change nothing but the state: no clock, no
     randomness, no I/O. Immutable once made, so usable from any thread.
@@ -50,6 +51,7 @@ class Machine:
     step: Any = None
     step_batch: Any = None
     native: Native | None = None
+    classes: tuple[Any, ...] = ()
 
     # Set by headrace.compose, which knows machines; machines do not know it.
     _sequence_with: ClassVar[Callable[[Any, Any], Any]]

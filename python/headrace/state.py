@@ -111,7 +111,7 @@ def _encode_container(value: Any, path: str) -> Iterator[bytes]:
     else:
         raise MachineError(
             f"{path} is {type(value).__module__}.{type(value).__qualname__}, which no state may "
-            "hold; use numbers, strings, bytes, tuples, lists, dicts, sets, dataclasses or arrays"
+            "hold; use numbers, strings, bytes, containers, dataclasses, structs or arrays"
         )
 
 
@@ -206,8 +206,12 @@ def steady_repr(value: Any) -> str:
     if kind is list:
         return f"[{', '.join(map(steady_repr, value))}]"
     if kind is dict:
-        pairs = [f"{steady_repr(key)}: {steady_repr(one)}" for key, one in value.items()]
-        return f"{{{', '.join(pairs)}}}"
+        entries = [f"{steady_repr(key)}: {steady_repr(one)}" for key, one in value.items()]
+        return f"{{{', '.join(entries)}}}"
+    written: Any = kind.__repr__
+    if isinstance(value, msgspec.Struct) and written is msgspec.Struct.__repr__:
+        pairs = [(name, getattr(value, name)) for name in value.__struct_fields__]
+        return _steady_fields(kind.__name__, pairs)
     if dataclasses.is_dataclass(kind) and _repr_is_made(kind):
         shown = [field.name for field in dataclasses.fields(value) if field.repr]
         return _steady_fields(kind.__qualname__, ((name, getattr(value, name)) for name in shown))

@@ -9,11 +9,13 @@ import copy
 import dataclasses
 import types
 
+import msgspec
 import numpy as np
 
 from cpython.dict cimport PyDict_Copy, PyDict_Next
 from cpython.object cimport PyObject
 
+cdef object STRUCT_META = type(msgspec.Struct)
 cdef frozenset ATOMS = frozenset({
     int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range,
     np.datetime64, np.timedelta64, *np.sctypeDict.values(),
@@ -36,7 +38,16 @@ cpdef bint is_immutable(object value):
                 return False
         return not hasattr(value, "__dict__") or (
             len(value.__dict__) <= len(dataclasses.fields(kind)))
-    return False
+    return isinstance(kind, STRUCT_META) and _is_immutable_struct(value, kind)
+
+
+cdef bint _is_immutable_struct(object value, object kind):
+    if not kind.__struct_config__.frozen or hasattr(value, "__dict__"):
+        return False
+    for name in kind.__struct_fields__:
+        if not is_immutable(getattr(value, name)):
+            return False
+    return True
 
 
 cpdef object copy_state(object value):
@@ -71,6 +82,8 @@ cdef object _copy(object value, dict memo):
         _copy_slots(value, result, _slots_of(kind), memo)
     elif kind is set and is_immutable(frozenset(value)):
         result = set(value)
+    elif isinstance(kind, STRUCT_META) and _is_immutable_struct(value, kind):
+        result = value
     else:
         return copy.deepcopy(value, memo)
     memo[id(value)] = result

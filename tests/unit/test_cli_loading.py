@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli_tools import MACHINES, in_folder, refused, succeeds
 
-from headrace.cli.loading import load
+from headrace.cli.loading import load, load_system
 from headrace.compose import Pipeline
 from headrace.errors import UsageError
 from headrace.machine import Machine
@@ -173,3 +173,29 @@ def test_class_that_cannot_be_made(folder: Path) -> None:
     assert "machines.py:Other cannot be made a machine without arguments: TypeError: " in told
     assert told.endswith("; make one yourself in the file, and name that")
     assert "has no event dtype" in fails("machines.py:Bare")
+
+
+SYSTEM = """
+import headrace as hr
+
+class Quiet(hr.Node):
+    @hr.on.start()
+    def start(self, state):
+        return state, None
+
+pair = hr.System({"a": Quiet(), "b.c": Quiet()})
+"""
+
+
+def test_the_machine_of_a_node(folder: Path) -> None:
+    (folder / "pairs.py").write_text(SYSTEM)
+    for name in ("a", "b.c"):
+        machine = load(f"pairs.py:pair.{name}")
+        assert isinstance(machine, Machine)
+        assert machine.name == name
+    assert fails("pairs.py:pair.d") == "there is no node 'd'; there are a, b.c"
+    told = fails("pairs.py:pair")
+    assert told == "pairs.py:pair is a system, whose nodes have machines: pairs.py:pair.a"
+    assert load_system("pairs.py:pair").names == ("a", "b.c")
+    with pytest.raises(UsageError, match=r"pairs.py:Quiet is a function, no system"):
+        load_system("pairs.py:Quiet")

@@ -40,6 +40,15 @@ class Outer:
     note: str = ""
 
 
+class Note(msgspec.Struct, frozen=True):
+    text: str
+    about: tuple[Point, ...] = ()
+
+
+class Ledger(msgspec.Struct):
+    notes: list[Note]
+
+
 @hr.machine(event="<i8", initial=lambda: Outer({}))
 def keep(state: Outer, value: int) -> Any:
     return state, None
@@ -71,6 +80,8 @@ STATES = st.recursive(
         st.sets(st.integers(), max_size=4),
         st.frozensets(st.text(max_size=2), max_size=3),
         st.builds(Outer, st.dictionaries(st.integers(), st.builds(Inner), max_size=2)),
+        st.builds(Note, inner, st.tuples(st.builds(Point, st.integers(), st.integers()))),
+        st.builds(Ledger, st.lists(inner, max_size=2)),
     ),
     max_leaves=12,
 )

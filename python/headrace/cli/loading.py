@@ -1,4 +1,7 @@
-"""Finding what APP names, mostly a machine: `module:machine` or `file.py:machine`."""
+"""Finding what APP names, mostly a machine: `module:machine` or `file.py:machine`.
+
+Of a system it is `file.py:system.node`, the machine of that node.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from typing import Any, TypeVar
 from headrace.compose import Pipeline
 from headrace.errors import HeadraceError, UsageError
 from headrace.machine import Machine
+from headrace.system import System
 
 from .places import raised_at
 
@@ -32,6 +36,11 @@ def load(application: str) -> Machine | Pipeline:
     return _machine(found, where)
 
 
+def load_system(application: str) -> System:
+    """The same for a system, `module:system` or `file.py:system`. Raises UsageError."""
+    return load_one(application, System, "system")
+
+
 def load_one(application: str, kind: type[T], noun: str) -> T:
     """The same for another kind of value, of which there must be one by that name."""
 
@@ -41,7 +50,7 @@ def load_one(application: str, kind: type[T], noun: str) -> T:
     found, where = _find(application, noun, all_in)
     if not isinstance(found, kind):
         raise UsageError(
-            f"{where} is of type {type(found).__name__}, no {noun}; make one in the file: "
+            f"{where} is {_kind_of(found)}, no {noun}; make one in the file: "
             f"{noun} = headrace.{kind.__name__}(...)"
         )
     return found
@@ -121,7 +130,10 @@ def _lookup(
     all_in: Callable[[ModuleType], list[str]],
 ) -> Any:
     found: Any = module
-    for part in name.split("."):
+    parts = name.split(".")
+    for place, part in enumerate(parts):
+        if isinstance(found, System):  # a node's name may have dots
+            return found.machine(".".join(parts[place:]))
         if not hasattr(found, part):
             known = all_in(module)
             near = difflib.get_close_matches(name, known, 1)
@@ -143,13 +155,21 @@ def _machine(found: Any, application: str) -> Machine | Pipeline:
                 f"{application} cannot be made a machine without arguments: {explain(error)}; "
                 "make one yourself in the file, and name that"
             ) from error
-    if not isinstance(found, Machine | Pipeline):
-        what = "a function" if callable(found) else f"of type {type(found).__name__}"
+    if isinstance(found, System):
         raise UsageError(
-            f"{application} is {what}, no machine; decorate a step function with "
+            f"{application} is a system, whose nodes have machines: {application}."
+            f"{found.names[0]}"
+        )
+    if not isinstance(found, Machine | Pipeline):
+        raise UsageError(
+            f"{application} is {_kind_of(found)}, no machine; decorate a step function with "
             "@headrace.machine(event=..., initial=...)"
         )
     return found
+
+
+def _kind_of(found: Any) -> str:
+    return "a function" if callable(found) else f"of type {type(found).__name__}"
 
 
 def _machines_in(module: ModuleType) -> list[str]:

@@ -13,6 +13,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from headrace.errors import UsageError
@@ -245,7 +246,9 @@ class StateTest:
 
 
 def fields_of(value: Any) -> tuple[str, ...]:
-    """The names of a value's fields: of a dataclass, a named tuple, a record, or text keys."""
+    """The names of a value's fields: of a dataclass, struct, named tuple, record, or text keys."""
+    if isinstance(value, msgspec.Struct):
+        return value.__struct_fields__
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return tuple(field.name for field in dataclasses.fields(value))
     if isinstance(value, tuple) and hasattr(value, "_fields"):

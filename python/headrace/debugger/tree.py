@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from headrace.replay.changes import ABSENT, Change
@@ -32,11 +33,21 @@ class Row:
     before: str = ""  # with "changed": what it was
 
 
+def field_names(value: Any) -> tuple[str, ...] | None:
+    """The fields of a dataclass or a struct; None: it is neither."""
+    if isinstance(value, msgspec.Struct):
+        return value.__struct_fields__
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return tuple(field.name for field in dataclasses.fields(value))
+    return None
+
+
 def children(value: Any, path: str) -> Iterator[tuple[str, str, Any]]:
     """Label, path and value of all that is in a value."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            yield field.name, f"{path}.{field.name}", getattr(value, field.name)
+    names = field_names(value)
+    if names is not None:
+        for name in names:
+            yield name, f"{path}.{name}", getattr(value, name)
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
         for name, one in zip(value._fields, value, strict=True):
             yield name, f"{path}.{name}", one
@@ -67,8 +78,9 @@ def _by_kind(value: Any) -> tuple[str, Any]:
 
 def count_inside(value: Any) -> int:
     """How many children a value has, without making them."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return len(dataclasses.fields(value))
+    names = field_names(value)
+    if names is not None:
+        return len(names)
     if isinstance(value, np.ndarray | np.void):
         if value.dtype.names is not None:
             return len(value.dtype.names)
@@ -81,7 +93,7 @@ def text_of(value: Any) -> str:
     inside = count_inside(value)
     if isinstance(value, set | frozenset | Mapping):
         return f"{inside:,} {'keys' if isinstance(value, Mapping) else 'items'}"
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if field_names(value) is not None:
         return type(value).__name__
     if isinstance(value, list | tuple):
         simple = inside <= 8 and not any(count_inside(each) for each in value)

@@ -3,8 +3,8 @@
 An array of fixed layout is its bytes. Any other state becomes one MessagePack value, in which
 numbers, strings, bytes and None stand for themselves, and everything else is an array that begins
 with its kind. Classes are written by name, and found again among those that the machine itself
-knows: those of its initial state and of the annotations in there, and those of the module in which
-its step is written. Nothing is imported because a file says so.
+knows: those of its initial state and of the annotations in there, those of the module in which its
+step is written, and its `classes`. Nothing is imported because a file says so.
 
 An object that stands in two places of a state is written once, and referred to in the other.
 """
@@ -28,7 +28,7 @@ from headrace.ringbuffer.formats import dtype_to_text, text_to_dtype
 _ATOMS = frozenset({type(None), bool, float, str, bytes})
 _INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
 _LIST, _TUPLE, _DICT, _SET, _FROZENSET, _RECORD, _ARRAY, _SCALAR = range(8)
-_LONG, _COMPLEX, _BYTEARRAY, _AGAIN, _NAMED_TUPLE, _ENUM, _TEXT = range(8, 15)
+_LONG, _COMPLEX, _BYTEARRAY, _AGAIN, _NAMED_TUPLE, _ENUM, _TEXT, _STRUCT = range(8, 16)
 _MANY = {list: _LIST, tuple: _TUPLE, set: _SET, frozenset: _FROZENSET}
 _MADE = {_LIST: list, _TUPLE: tuple, _SET: set, _FROZENSET: frozenset}
 
@@ -41,6 +41,8 @@ def known_classes(machine: Any) -> Classes:
     """The classes that states of a machine may hold, by their qualified names."""
     found: Classes = {}
     _add_classes(found, type(machine.initial()))
+    for kind in machine.classes:
+        _add_classes(found, kind)
     functions = [machine.step, type(machine)]
     for module in {getattr(one, "__module__", None) for one in functions}:
         for value in list(vars(sys.modules.get(str(module), object)).values()):
@@ -71,7 +73,7 @@ def _add_classes(found: Classes, hint: Any) -> None:
 def _is_record(kind: type) -> bool:
     return (
         dataclasses.is_dataclass(kind)
-        or issubclass(kind, enum.Enum)
+        or issubclass(kind, (enum.Enum, msgspec.Struct))
         or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
     )
 
@@ -147,8 +149,8 @@ class _Encoder:
             return self._record(value, kind, path)
         raise StateError(
             f"{path} is {kind.__module__}.{kind.__qualname__}, which cannot be written down; use "
-            "numbers, strings, bytes, containers, arrays, or dataclasses, named tuples and enums "
-            "of the machine's own module"
+            "numbers, strings, bytes, containers, arrays, or dataclasses, structs, named tuples "
+            "and enums of the machine's own module"
         )
 
     def _members(self, value: Any, kind: type, path: str) -> list[Any]:
@@ -181,10 +183,19 @@ class _Encoder:
             named = zip(kind._fields, value, strict=True)  # type: ignore[attr-defined]
             parts = [self.plain(one, f"{path}.{name}") for name, one in named]
             return [_NAMED_TUPLE, kind.__qualname__, *parts]
-        names = [field.name for field in dataclasses.fields(kind)]
+        code = _STRUCT if isinstance(value, msgspec.Struct) else _RECORD
+        names = _field_names(kind)
         _check_attributes(value, kind, names, path)
         parts = [self.plain(getattr(value, name), f"{path}.{name}") for name in names]
-        return [_RECORD, kind.__qualname__, names, *parts]
+        return [code, kind.__qualname__, names, *parts]
+
+
+def _field_names(kind: type) -> list[str]:
+    """Of a dataclass or a msgspec struct."""
+    if issubclass(kind, msgspec.Struct):
+        return list(kind.__struct_fields__)
+    record: Any = kind
+    return [field.name for field in dataclasses.fields(record)]
 
 
 def _check_attributes(value: Any, kind: type, names: list[str], path: str) -> None:
@@ -288,16 +299,22 @@ class _Decoder:
             return found[parts[0]]
         if kind == _NAMED_TUPLE and issubclass(found, tuple):
             return found(*[self.value(one) for one in parts])
-        if kind != _RECORD or not dataclasses.is_dataclass(found):
+        is_struct = issubclass(found, msgspec.Struct)
+        if kind != (_STRUCT if is_struct else _RECORD) or not (
+            is_struct or dataclasses.is_dataclass(found)
+        ):
             raise StateError(f"{name} was something else when the state was written")
         names, *values = parts
-        have = [field.name for field in dataclasses.fields(found)]
+        have = _field_names(found)
         if names != have:
             raise StateError(
                 f"{name} had the fields {', '.join(names)} when the state was written, and has "
                 f"{', '.join(have)} now"
             )
-        made = self._made[place] = object.__new__(found)
+        if is_struct:  # cannot be made without its fields
+            return found(**dict(zip(names, map(self.value, values), strict=True)))
+        made: Any = object.__new__(found)
+        self._made[place] = made
         for field, one in zip(names, values, strict=True):
             object.__setattr__(made, field, self.value(one))
         return made

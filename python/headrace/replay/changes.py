@@ -9,6 +9,7 @@ from itertools import islice, repeat, zip_longest
 from operator import attrgetter, is_
 from typing import Any, cast
 
+import msgspec
 import numpy as np
 
 from headrace.state import difference, steady_repr
@@ -94,6 +95,9 @@ def _parts(before: Any, after: Any) -> Iterator[tuple[str, Any, Any, Any]] | Non
     if isinstance(before, (list, tuple)):
         pairs = zip_longest(before, after, fillvalue=ABSENT)
         return (("[]", index, one, other) for index, (one, other) in enumerate(pairs))
+    if isinstance(before, msgspec.Struct) and type(before) is type(after):
+        fields = before.__struct_fields__
+        return ((".", name, getattr(before, name), getattr(after, name)) for name in fields)
     if dataclasses.is_dataclass(before) and not isinstance(before, type):
         kinds = dict.fromkeys((type(before), type(after)))
         names = dict.fromkeys(each.name for kind in kinds for each in dataclasses.fields(kind))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -41,14 +41,15 @@ CLIENTS_MAX = 10_000
 class Engine(Calling):
     """Runs a machine, or a pipeline of machines, each single-writer in a thread of its own.
 
-    `capacity`: events in each ring, a power of two. `step`: "python", "batch" or "native", where
-    a machine has several; None takes the fastest it has. `wait`: how idle stages wait (default:
+    `capacity`: events in each ring, a power of two. `step`: "python", "batch" or "native", where a
+    machine has several; None takes the fastest it has. `wait`: how idle stages wait (default:
     Backoff()). `on_error`: "halt" stops at a failed step, "dead_letter" records the event and goes
-    on; after `dead_letters_max` of them it halts as well. `keep_outputs`: how many unread outputs
-    are kept for `outputs()`; 0 if nobody will read them. `name`: names the input ring, and with
-    ".out" the output ring, for other processes. `journal`: a folder, or a `headrace.Journal`, in
-    which the inputs are kept: the engine goes on from what is there, no answer and no output leaves
-    before its input is safe, and a crash loses nothing that was acknowledged.
+    on; after `dead_letters_max` of them it halts as well; or a function of the StepError and the
+    event says whether to go on, asked in the machine's thread. `keep_outputs`: how many unread
+    outputs are kept for `outputs()`; 0 if nobody will read them. `name`: names the input ring, and
+    with ".out" the output ring, for other processes. `journal`: a folder, or a `headrace.Journal`,
+    in which the inputs are kept: the engine goes on from what is there, no answer and no output
+    leaves before its input is safe, and a crash loses nothing that was acknowledged.
 
     All methods may be called from any thread of the process that made it, not after a fork.
     Usable as a context manager; leaving it closes. Raises MachineError, CapacityError, UsageError;
@@ -63,20 +64,25 @@ class Engine(Calling):
         *,
         step: str | None = None,
         wait: WaitStrategy | None = None,
-        on_error: str = "halt",
+        on_error: str | Callable[[StepError, Records], bool] = "halt",
         dead_letters_max: int = 1 << 16,
         keep_outputs: int = 1 << 20,
         name: str | None = None,
         journal: str | os.PathLike[str] | Journal | None = None,
     ) -> None:
-        if on_error not in ("halt", "dead_letter"):
-            raise UsageError(f"on_error must be 'halt' or 'dead_letter', not {on_error!r}")
+        if on_error not in ("halt", "dead_letter") and not callable(on_error):
+            raise UsageError(
+                f"on_error must be 'halt', 'dead_letter' or a function, not {on_error!r}"
+            )
         for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", dead_letters_max)):
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
         self._event = stages_of(machine)[0].event
         self.machine = machine
-        self._failures = Failures(dead_letters_max if on_error == "dead_letter" else 0)
+        self._failures = Failures(
+            dead_letters_max if on_error == "dead_letter" else 0,
+            on_error if callable(on_error) else None,
+        )
         self._process = this_process()
         self._calls = Calls()
         self._publishing = threading.RLock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -27,18 +28,26 @@ class DeadLetter:
 class Failures:
     """Kept by the stages' threads, read by everybody's."""
 
-    def __init__(self, dead_letters_max: int) -> None:
+    def __init__(
+        self, dead_letters_max: int, decide: Callable[[StepError, Records], bool] | None = None
+    ) -> None:
         self.halted_by: BaseException | None = None
         self._traceback: TracebackType | None = None
         self._letters: list[DeadLetter] = []
         self._letters_max = dead_letters_max
+        self._decide = decide
 
     @property
     def dead_letters(self) -> tuple[DeadLetter, ...]:
         return tuple(self._letters)
 
     def put_aside(self, error: StepError, event: Records) -> bool:
-        """Keep the event as a dead letter, if there is room for one more; whether there was."""
+        """Keep the event as a dead letter, if there is room for one more; whether there was.
+
+        Where somebody else decides, that is all, and it is kept by him.
+        """
+        if self._decide is not None:
+            return self._decide(error, event)
         if len(self._letters) >= self._letters_max:
             return False
         _forget_locals(error)

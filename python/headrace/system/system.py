@@ -8,7 +8,10 @@ from typing import Any
 from headrace.errors import MachineError, UsageError
 from headrace.machine import Machine
 from headrace.system.client import Asked, Client
+from headrace.system.kinds import codec_of
 from headrace.system.node import Node
+from headrace.system.node_machine import CLIENTS_MAX, NodeMachine
+from headrace.system.values import Codec
 
 Check = Callable[["View"], Any]
 
@@ -76,6 +79,29 @@ class System:
     def names(self) -> tuple[str, ...]:
         """All that there are, the nodes first."""
         return (*self.nodes, *self.clients)
+
+    @property
+    def codec(self) -> Codec:
+        """Writes down what the nodes and clients tell each other. Raises MachineError."""
+        return codec_of((*self.nodes.values(), *self.clients.values()))
+
+    def machine(self, name: str, *, clients_max: int = CLIENTS_MAX) -> NodeMachine:
+        """A node or client as a machine of events, for an engine, and for journals of it.
+
+        `clients_max`: the last answers of so many clients are kept, for requests that come again.
+        Raises UsageError for a name that is not there, MachineError.
+        """
+        node = self.nodes.get(name) or self.clients.get(name)
+        if node is None:
+            raise UsageError(f"there is no node {name!r}; there are {', '.join(self.names)}")
+        return NodeMachine(
+            node,
+            name,
+            self.nodes,
+            self.codec,
+            others=self.clients,
+            clients_max=clients_max,
+        )
 
     def with_clients(self, clients: Mapping[str, Node]) -> System:
         """The same system with other clients."""

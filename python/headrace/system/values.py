@@ -82,6 +82,11 @@ class Codec:
                 raise MachineError(f"two types of messages are called {name!r}; rename one of them")
             self._names[kind] = name
 
+    @property
+    def kinds(self) -> tuple[Any, ...]:
+        """All types that there are."""
+        return tuple(self._names)
+
     def encode(self, value: Any) -> bytes:
         """The value as bytes. Raises MessageError for one that does not fit its type."""
         name = self._names.get(key_of(value))
