@@ -72,6 +72,10 @@ def test_a_run_that_fails_is_made_small_and_a_test(folder: Path) -> None:
     assert "made small: " in result.stdout
     assert "Crash(at_ns=" in result.stdout
     assert "test_it.py: " in result.stderr
+    seed = result.stdout.split("found with seed ")[1].split(";")[0]
+    assert f"--seed {seed} --runs 1" in result.stdout
+    again = headrace("simulate", "counters.py:bad", "--runs", 1, "--seed", seed)
+    assert again.stdout.split("\n\n")[1] == result.stdout.split("\n\n")[1]
     code = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
     failing = subprocess.run(code, cwd=folder, capture_output=True, text=True, check=False)
     assert failing.returncode == 1
@@ -82,6 +86,16 @@ def test_a_run_that_fails_is_made_small_and_a_test(folder: Path) -> None:
     assert passing.returncode == 0, passing.stdout
     told = refused("simulate", "counters.py:bad", "--to-test", "test_it.py")
     assert "exists already" in told
+
+
+def test_a_run_that_fails_is_written_as_journals(folder: Path) -> None:
+    result = headrace("simulate", "counters.py:bad", "--runs", 50, "--journals", "seen")
+    assert result.exit_code == 1
+    assert "see it: headrace debug seen/p counters.py:bad.p" in result.stdout
+    replayed = headrace("replay", "seen/p", "counters.py:bad.p", "--verify")
+    assert replayed.exit_code == 0, replayed.output
+    told = refused("simulate", "counters.py:good", "--runs", 1, "--journals", "seen")
+    assert "seen: is not empty" in told
 
 
 def test_several_processes_come_to_the_same(folder: Path) -> None:

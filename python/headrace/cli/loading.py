@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from headrace.compose import Pipeline
 from headrace.errors import HeadraceError, UsageError
 from headrace.machine import Machine
+from headrace.simulation import Simulation
 from headrace.system import System
 
 from .places import raised_at
@@ -132,7 +133,7 @@ def _lookup(
     found: Any = module
     parts = name.split(".")
     for place, part in enumerate(parts):
-        if isinstance(found, System):  # a node's name may have dots
+        if isinstance(found, System | Simulation):  # a node's name may have dots
             return found.machine(".".join(parts[place:]))
         if not hasattr(found, part):
             known = all_in(module)

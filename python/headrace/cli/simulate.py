@@ -13,12 +13,14 @@ import typer
 from headrace.errors import UsageError
 from headrace.simulation import Run, Simulation, shrink
 from headrace.simulation.coverage import Coverage
+from headrace.simulation.journals import write_journals
+from headrace.simulation.story import tell
 
 from .console import FAILED, counted, remark, reported, stderr, stdout
 from .interrupts import exit_code, terminable
 from .loading import load_one
 from .run_bar import RunBar
-from .simulate_report import print_coverage, print_failure
+from .simulate_report import print_coverage, print_failure, print_journals
 from .simulate_to_test import write_test
 from .simulate_twice import compare, print_digests
 from .workers import JOBS_MAX, Workers
@@ -50,6 +52,15 @@ def simulate(
         str | None,
         typer.Option("--to-test", metavar="FILE", help="Write the run that fails as a test."),
     ] = None,
+    journals: Annotated[
+        str | None,
+        typer.Option(
+            "--journals",
+            metavar="DIR",
+            help="Write the run that fails as journals, one "
+            "for each node, that `headrace debug` opens.",
+        ),
+    ] = None,
     twice: Annotated[
         bool,
         typer.Option(
@@ -58,7 +69,7 @@ def simulate(
             "differently; a few runs tell.",
         ),
     ] = False,
-    story: Annotated[int | None, typer.Option("--story", hidden=True)] = None,
+    step: Annotated[int | None, typer.Option("--story", hidden=True)] = None,
     worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False,
 ) -> None:
     """The command; its help text is in helptext.py."""
@@ -67,8 +78,8 @@ def simulate(
         if worker:
             _work(simulation, range(seed, seed + runs * jobs, jobs), keep_going)
             return
-        if story is not None:
-            print_digests(simulation, seed, None if story < 0 else story)
+        if step is not None:
+            print_digests(simulation, seed, None if step < 0 else step)
             return
         if twice:
             steps = compare(simulation, application, range(seed, seed + runs))
@@ -79,6 +90,8 @@ def simulate(
             return
         if to_test is not None and os.path.exists(to_test):
             raise UsageError(f"{to_test}: exists already; it may have been changed by hand")
+        if journals is not None and os.path.isdir(journals) and os.listdir(journals):
+            raise UsageError(f"{journals}: is not empty; give a folder that is not there yet")
         began = time.monotonic()
         try:
             with terminable():
@@ -89,9 +102,12 @@ def simulate(
             raise typer.Exit(exit_code(interrupt)) from None
         print_coverage(stdout(), simulation, coverage, time.monotonic() - began)
         if failed is not None:
-            print_failure(stdout(), application, failed)
+            print_failure(stdout(), application, coverage.failures[0][0], failed)
             if to_test is not None:
                 write_test(to_test, application, simulation, failed)
+            if journals is not None:
+                story = tell(simulation.system, failed.plan)
+                print_journals(stdout(), application, write_journals(story, journals))
             raise typer.Exit(FAILED)
 
 

@@ -45,18 +45,25 @@ def print_coverage(
         console.print(f"  [yellow]never[/]: {escape(', '.join(missing))}")
 
 
-def print_failure(console: Console, application: str, run: Run) -> None:
-    """The run that failed, as small as it has become, and how to see it again."""
+def print_failure(console: Console, application: str, seed: int, run: Run) -> None:
+    """The run that failed, as small as it has become, and how to see it again, by its seed."""
     commands, faults = run.plan.size
     console.print(
         f"\n[bold red]{escape(str(run.failure))}[/]\n"
-        f"seed {run.plan.seed}, made small: {counted(commands, 'command')}, "
+        f"found with seed {seed}; made small: {counted(commands, 'command')}, "
         f"{counted(faults, 'fault')}"
     )
     console.print(escape(str(run.plan)))
     console.print(
-        f"run it again: headrace simulate {escape(application)} --seed {run.plan.seed} --runs 1"
+        f"run it again: headrace simulate {escape(application)} --seed {seed} --runs 1"
     )
+
+
+def print_journals(console: Console, application: str, written: Mapping[str, str]) -> None:
+    """Where the journals of a run are, and how they are opened."""
+    for node, folder in written.items():
+        where = escape(f"{folder} {application}.{node}")
+        console.print(f"see it: headrace debug {where}")
 
 
 def _line(console: Console, name: str, told: str) -> None:

@@ -12,10 +12,12 @@ from headrace.simulation.chance import PLAN, draw
 from headrace.simulation.chaos import Chaos
 from headrace.simulation.determinism import Guard, check_system
 from headrace.simulation.faults import Fault
+from headrace.simulation.journals import machine_of
 from headrace.simulation.network import Network
 from headrace.simulation.plan import MILLISECOND_NS, Plan
 from headrace.simulation.run import Run, Runner
 from headrace.system import Client
+from headrace.system.node_machine import NodeMachine
 from headrace.system.system import System
 
 
@@ -66,6 +68,10 @@ class Simulation:
         nodes = (*self.system.nodes.values(), *self.system.clients.values())
         kinds = {kind for node in nodes for kind in node.table.types}
         return {kind.__name__: kind for kind in kinds if isinstance(kind, type)}
+
+    def machine(self, node: str) -> NodeMachine:
+        """A node as the machine whose journal `headrace simulate --journals` writes."""
+        return machine_of(self.system, node)
 
     def plan(self, seed: int) -> Plan:
         """What the run of that seed is made of."""
