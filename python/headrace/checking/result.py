@@ -27,7 +27,8 @@ class Linearizability:
     It has no truth value, because "unknown" is neither; compare `verdict`. `str()` explains it.
 
     `operations`: how many were checked. `configurations`: how many were visited. `reason`: why it
-    is unknown. `part`: which part of the history is bad, or unknown, if there is a partition.
+    is unknown, or `operation` is. `part`: which part of the history is bad, or unknown, if there
+    is a partition.
 
     `prefix`: if it is ok, all operations that took effect, in an order in which the machine gives
     the same answers (with a partition, part by part). If it is bad, the longest such order of
@@ -57,6 +58,8 @@ class Linearizability:
             return f"ok: {count} can be put in one order"
         if self.verdict == "unknown":
             return f"unknown{of}: {count}; {self.reason}"
+        if self.operation is None:
+            return f"bad{of}: {count} cannot be put in one order; {self.reason}"
         left_out = max(0, len(self.prefix) - _OPERATIONS_SHOWN)
         lines = [
             f"bad{of}: {count} cannot be put in one order",
