@@ -4,13 +4,13 @@ A ring buffer in shared memory puts events into one order; state machines, `step
 (state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`. Machines:
 `machine`, `Machine`, `Native`, `Pipeline`. Running them: `Engine`, `DeadLetter`. Keeping their
 inputs: `Journal`; going back in time: `replay`, `History`. Checking what clients saw: `Operation`,
-`linearizable`. What can go wrong: `errors`. The definition of what is right: `headrace.reference`,
-and `headrace.testing` to hold machines of your own to it.
+`linearizable`, `sequentially_consistent`. What can go wrong: `errors`. The definition of what is
+right: `headrace.reference`, and `headrace.testing` to hold machines of your own to it.
 """
 
 from headrace import errors, wait
 from headrace._include import get_include
-from headrace.checking import Operation, linearizable
+from headrace.checking import Operation, linearizable, sequentially_consistent
 from headrace.compose import Pipeline
 from headrace.journal import Journal
 from headrace.machine import Machine, machine
@@ -41,5 +41,6 @@ __all__ = [
     "linearizable",
     "machine",
     "replay",
+    "sequentially_consistent",
     "wait",
 ]

@@ -1,7 +1,7 @@
 """Checking what clients saw of a system: could one machine, step by step, have done it?"""
 
 from headrace.checking.history import Operation
-from headrace.checking.linearizability import linearizable
+from headrace.checking.linearizability import linearizable, sequentially_consistent
 from headrace.checking.result import Linearizability, Reached
 
 __all__ = [
@@ -9,4 +9,5 @@ __all__ = [
     "Operation",
     "Reached",
     "linearizable",
+    "sequentially_consistent",
 ]

@@ -1,16 +1,18 @@
-"""`linearizable`: a history against a machine, part by part, within limits."""
+"""`linearizable`, `sequentially_consistent`: a history against a machine, within limits."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from headrace.checking.deciding import Decided, Deciding
 from headrace.checking.history import Operation, Placed, is_hashable, place
 from headrace.checking.numbering import Numbered
 from headrace.checking.result import Linearizability, Reached
+from headrace.checking.sequential import Sequential
 from headrace.checking.specification import Specification
 from headrace.errors import OperationError, UsageError
 from headrace.machine import Machine
@@ -45,6 +47,39 @@ def linearizable(
     The algorithm is that of Wing and Gong, "Testing and verifying concurrent objects" (1993), with
     Lowe's memory of configurations, "Testing for linearizability" (2016).
     """
+    return _checked(history, model, partition, time_limit, configurations_max, Deciding)
+
+
+def sequentially_consistent(
+    history: Iterable[Operation],
+    model: Machine,
+    time_limit: float | None = 60.0,
+    *,
+    configurations_max: int = 1_000_000,
+) -> Linearizability:
+    """Whether there is one order in which each client's operations stand as that client did them.
+
+    Unlike for `linearizable` no time counts but the order of one client's operations: a client may
+    see what was long ago, but not go back. There are no partitions, because parts that are each
+    sequentially consistent need not be so together. It is the harder question: what is not
+    linearisable either, is decided only if it is small, some tens of operations of a few clients.
+
+    If it is bad, `prefix` is the longest order that there is, and `operation` one of those that
+    would be next, none of which can follow. `configurations_max`: some 500 bytes each. All else is
+    as for `linearizable`.
+    """
+    checked = _checked(history, model, None, time_limit, configurations_max, Sequential)
+    return replace(checked, consistency="sequential")
+
+
+def _checked(
+    history: Iterable[Operation],
+    model: Machine,
+    partition: Callable[[Any], Hashable] | None,
+    time_limit: float | None,
+    configurations_max: int,
+    decider: type[Deciding] | type[Sequential],
+) -> Linearizability:
     deadline = _deadline(time_limit)
     if type(configurations_max) is not int or configurations_max < 1:
         raise UsageError(
@@ -56,9 +91,9 @@ def linearizable(
         specification.input_id(one.index, one.operation.input)
 
     # All are made first: a mistake in one part is told whatever the others come to.
-    parts = [
-        (key, Deciding(Numbered(part, specification))) for key, part in _parts(placed, partition)
-    ]
+    parted = _parts(placed, partition)
+    parts = [(key, decider(Numbered(part, specification))) for key, part in parted]
+    of = {key: tuple(one.operation for one in part) for key, part in parted}
     prefix: list[Operation] = []
     unknown: tuple[Any, str] | None = None
     for key, deciding in parts:
@@ -68,9 +103,9 @@ def linearizable(
             prefix += order
         elif decided.verdict == "bad":
             visited = sum(each.visited for _, each in parts)
-            told = _bad(deciding.numbered, decided)
+            reason, operation, states = _bad(deciding.numbered, decided)
             return Linearizability(
-                "bad", len(placed), visited, told[0], key, tuple(order), *told[1:]
+                "bad", len(placed), visited, reason, key, tuple(order), operation, states, of[key]
             )
         elif unknown is None:
             late = time.monotonic() >= deadline
@@ -78,8 +113,10 @@ def linearizable(
             unknown = key, f"not decided within {limit}"
     visited = sum(each.visited for _, each in parts)
     if unknown is not None:
-        return Linearizability("unknown", len(placed), visited, unknown[1], unknown[0])
-    return Linearizability("ok", len(placed), visited, prefix=tuple(prefix))
+        key, reason = unknown
+        return Linearizability("unknown", len(placed), visited, reason, key, history=of[key])
+    all_ = tuple(one.operation for one in placed)
+    return Linearizability("ok", len(placed), visited, prefix=tuple(prefix), history=all_)
 
 
 def _deadline(time_limit: Any) -> float:

@@ -218,6 +218,12 @@ LINEARIZABLE = paragraphs(
     [bold]--partition[/] names the field of the input by which the history falls into parts that do
     not touch each other, such as the key of a store. That is far quicker.
 
+    [bold]--consistency sequential[/] asks for less: one order that each client kept to, whatever
+    the times between clients.
+
+    [bold]--html[/] and [bold]--svg[/] draw the history in time: a lane for each client, the order
+    as numbers, and what cannot follow in red. A long history is cut to the stretch around that.
+
     [bold]Exit code.[/] 0: ok. 1: bad; the longest prefix is shown, the operation that cannot
     follow, and the states there. 2: wrong use or bad input. 3: unknown, because it was not decided
     within the time limit.

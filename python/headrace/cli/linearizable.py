@@ -1,7 +1,8 @@
-"""`headrace linearizable`: a history in a file against a machine."""
+"""`headrace linearizable`: a history in a file against a machine, with a picture of it."""
 
 from __future__ import annotations
 
+import enum
 import sys
 from collections.abc import Callable, Hashable
 from typing import Annotated, Any
@@ -10,13 +11,15 @@ import msgspec
 import typer
 from rich.markup import escape
 
-from headrace.checking import Operation
+from headrace.checking import Linearizability, Operation
 from headrace.checking import linearizable as check
+from headrace.checking import sequentially_consistent as check_sequential
 from headrace.compose import Pipeline
-from headrace.errors import InputError, OperationError, UsageError
+from headrace.errors import EnvironmentFailure, InputError, OperationError, UsageError
 from headrace.events import as_events
 from headrace.machine import Machine
 from headrace.reference.steps import plain_value
+from headrace.tabular.sink import Staged
 
 from .console import FAILED, remark, reported, stdout
 from .interrupts import exit_code, terminable
@@ -24,6 +27,13 @@ from .loading import load
 
 UNKNOWN = 3  # 2 is wrong use, as for every command
 _COLORS = {"ok": "green", "bad": "red", "unknown": "yellow"}
+
+
+class Consistency(enum.StrEnum):
+    """What a history is asked to be."""
+
+    LINEARIZABLE = "linearizable"
+    SEQUENTIAL = "sequential"
 
 
 class _Line(msgspec.Struct, rename={"return_": "return"}, forbid_unknown_fields=True):
@@ -57,26 +67,58 @@ def linearizable(
     time_limit: Annotated[
         float, typer.Option("--time-limit", metavar="S", min=0, help="Seconds to decide it in.")
     ] = 60.0,
+    consistency: Annotated[
+        Consistency, typer.Option("--consistency", help="Which times count: see below.")
+    ] = Consistency.LINEARIZABLE,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Draw it as a page.")
+    ] = None,
+    svg: Annotated[
+        str | None, typer.Option("--svg", metavar="FILE", help="Draw it as a picture.")
+    ] = None,
 ) -> None:
     """The command; its help text is in helptext.py."""
     with reported():
         machine = load(model)
         if isinstance(machine, Pipeline):
             raise UsageError(f"{model} is a pipeline; the model must be a single machine")
+        if consistency is Consistency.SEQUENTIAL and partition is not None:
+            raise UsageError(
+                "--partition: parts that are each sequentially consistent need not be so together"
+            )
         by_field = None if partition is None else _by_field(machine, partition)
         try:
             with terminable():
                 history, lines = _read(file)
-                result = check(history, machine, by_field, time_limit)
+                if consistency is Consistency.SEQUENTIAL:
+                    result = check_sequential(history, machine, time_limit)
+                else:
+                    result = check(history, machine, by_field, time_limit)
         except OperationError as error:
             raise InputError(_name(file), lines[error.index], None, error.reason) from None
         except KeyboardInterrupt as interrupt:
             remark("stopped; nothing is decided")
             raise typer.Exit(exit_code(interrupt)) from None
+        _draw(result, html, svg)
         verdict, rest = result.verdict, str(result).removeprefix(result.verdict)
         stdout().print(f"[bold {_COLORS[verdict]}]{verdict}[/]{escape(rest)}")
     if verdict != "ok":
         raise typer.Exit(FAILED if verdict == "bad" else UNKNOWN)
+
+
+def _draw(result: Linearizability, html: str | None, svg: str | None) -> None:
+    """Write the pictures that are asked for; each file appears whole or not at all."""
+    for name, text in ((html, Linearizability.to_html), (svg, Linearizability.to_svg)):
+        if name is None:
+            continue
+        staged = Staged(name)
+        try:
+            staged.stream.write(text(result).encode())
+            staged.commit()
+        except OSError as error:
+            raise EnvironmentFailure(f"{name}: cannot be written: {error.strerror}") from error
+        finally:
+            staged.abort()
 
 
 def _by_field(machine: Machine, name: str) -> Callable[[Any], Hashable]:
