@@ -4,13 +4,14 @@ A ring buffer in shared memory puts events into one order; state machines, `step
 (state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`. Machines:
 `machine`, `Machine`, `Native`, `Pipeline`. Running them: `Engine`, `DeadLetter`. Keeping their
 inputs: `Journal`; going back in time: `replay`, `History`. Checking what clients saw: `Operation`,
-`linearizable`, `sequentially_consistent`. What can go wrong: `errors`. The definition of what is
-right: `headrace.reference`, and `headrace.testing` to hold machines of your own to it.
+`linearizable`, `sequentially_consistent`, `list_anomalies`. What can go wrong: `errors`. The
+definition of what is right: `headrace.reference`, and `headrace.testing` to hold machines of your
+own to it.
 """
 
 from headrace import errors, wait
 from headrace._include import get_include
-from headrace.checking import Operation, linearizable, sequentially_consistent
+from headrace.checking import Operation, linearizable, list_anomalies, sequentially_consistent
 from headrace.compose import Pipeline
 from headrace.journal import Journal
 from headrace.machine import Machine, machine
@@ -39,6 +40,7 @@ __all__ = [
     "errors",
     "get_include",
     "linearizable",
+    "list_anomalies",
     "machine",
     "replay",
     "sequentially_consistent",

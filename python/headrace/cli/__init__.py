@@ -1,4 +1,5 @@
-"""The command line: `headrace run`, `replay`, `debug`, `linearizable`, `journal`, `rings`.
+"""The command line: `headrace run`, `replay`, `debug`, `linearizable`, `anomalies`, `journal`,
+`rings`.
 
 Also `python -m headrace`.
 """
@@ -12,6 +13,7 @@ from typing import Annotated
 import typer
 
 from . import helptext as _helptext
+from .anomalies import anomalies as _anomalies
 from .debug import debug as _debug
 from .journal import journal as _journal
 from .linearizable import linearizable as _linearizable
@@ -33,6 +35,7 @@ app.command("run", help=_helptext.RUN, no_args_is_help=True)(_run)
 app.command("replay", help=_helptext.REPLAY, no_args_is_help=True)(_replay)
 app.command("debug", help=_helptext.DEBUG, no_args_is_help=True)(_debug)
 app.command("linearizable", help=_helptext.LINEARIZABLE, no_args_is_help=True)(_linearizable)
+app.command("anomalies", help=_helptext.ANOMALIES, no_args_is_help=True)(_anomalies)
 app.add_typer(_journal, name="journal", help=_helptext.JOURNAL)
 app.command("rings", help=_helptext.RINGS)(_rings)
 

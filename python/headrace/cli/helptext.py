@@ -206,8 +206,7 @@ LINEARIZABLE = paragraphs(
 
     [bold]File.[/] JSON lines, one for each operation, in any order; a dash is stdin:
 
-    [cyan]{"client": "a", "call": 1, "return": 2, "input": {"key": 1, "value": 5}, "output": null, \
-"status": "ok"}[/]
+    [cyan]{"client": 1, "call": 2, "return": 3, "input": \[4, 5], "output": null, "status": "ok"}[/]
 
     The input is an event: an object by field name, an array in the order of the fields, or a
     scalar. The output is null, one record (an object by field name, or a scalar), or an array of
@@ -229,5 +228,32 @@ LINEARIZABLE = paragraphs(
     within the time limit.
 
     [green]headrace linearizable history.jsonl --model registers.py:registers --partition key[/]
+    """
+)
+
+ANOMALIES = paragraphs(
+    r"""
+    Find what went wrong between transactions that append to lists and read them, name it, show the
+    shortest cycle of each kind, and say which consistency models it rules out.
+
+    [bold]File.[/] JSON lines, one for each transaction (here it is broken), in any order;
+    a dash is stdin:
+
+    [cyan]{"client": "a", "call": 1, "return": 2, "status": "ok",[/]
+    [cyan] "input": \[["append", "x", 1], ["read", "y", null]],[/]
+    [cyan] "output": \[["append", "x", 1], ["read", "y", \[2, 3]]]}[/]
+
+    The output is the input with what was read; null, if the input has that already. Each value is
+    appended to a key once. Status is ok; fail, it took no effect; or info, nobody knows: then
+    return may be null.
+
+    [bold]Names.[/] G0, G1a, G1b, G1c, G-single, G-nonadjacent and G2-item are those of Adya;
+    -process and -realtime behind one say that a client's own order, or times, are part of it.
+    What is found did happen; that nothing is found proves nothing.
+
+    [bold]Exit code.[/] 0: nothing was found. 1: anomalies. 2: wrong use or bad input. 3: unknown,
+    because there was no time to look for all cycles.
+
+    [green]headrace anomalies history.jsonl[/]
     """
 )

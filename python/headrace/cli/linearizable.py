@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import enum
-import sys
 from collections.abc import Callable, Hashable
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.markup import escape
 
-from headrace.checking import Linearizability, Operation
+from headrace.checking import Linearizability
 from headrace.checking import linearizable as check
 from headrace.checking import sequentially_consistent as check_sequential
 from headrace.compose import Pipeline
@@ -22,11 +20,12 @@ from headrace.reference.steps import plain_value
 from headrace.tabular.sink import Staged
 
 from .console import FAILED, remark, reported, stdout
+from .histories import file_name, read_history
 from .interrupts import exit_code, terminable
 from .loading import load
 
 UNKNOWN = 3  # 2 is wrong use, as for every command
-_COLORS = {"ok": "green", "bad": "red", "unknown": "yellow"}
+COLORS = {"ok": "green", "bad": "red", "unknown": "yellow"}
 
 
 class Consistency(enum.StrEnum):
@@ -34,17 +33,6 @@ class Consistency(enum.StrEnum):
 
     LINEARIZABLE = "linearizable"
     SEQUENTIAL = "sequential"
-
-
-class _Line(msgspec.Struct, rename={"return_": "return"}, forbid_unknown_fields=True):
-    """A line of the file."""
-
-    client: str | int
-    call: int | float
-    input: Any
-    status: str
-    return_: int | float | None = None
-    output: Any = None
 
 
 def linearizable(
@@ -89,19 +77,19 @@ def linearizable(
         by_field = None if partition is None else _by_field(machine, partition)
         try:
             with terminable():
-                history, lines = _read(file)
+                history, lines = read_history(file)
                 if consistency is Consistency.SEQUENTIAL:
                     result = check_sequential(history, machine, time_limit)
                 else:
                     result = check(history, machine, by_field, time_limit)
         except OperationError as error:
-            raise InputError(_name(file), lines[error.index], None, error.reason) from None
+            raise InputError(file_name(file), lines[error.index], None, error.reason) from None
         except KeyboardInterrupt as interrupt:
             remark("stopped; nothing is decided")
             raise typer.Exit(exit_code(interrupt)) from None
         _draw(result, html, svg)
         verdict, rest = result.verdict, str(result).removeprefix(result.verdict)
-        stdout().print(f"[bold {_COLORS[verdict]}]{verdict}[/]{escape(rest)}")
+        stdout().print(f"[bold {COLORS[verdict]}]{verdict}[/]{escape(rest)}")
     if verdict != "ok":
         raise typer.Exit(FAILED if verdict == "bad" else UNKNOWN)
 
@@ -134,45 +122,3 @@ def _by_field(machine: Machine, name: str) -> Callable[[Any], Hashable]:
         return found
 
     return value
-
-
-def _read(file: str) -> tuple[list[Operation], list[int]]:
-    """The operations, and the line of each; empty lines are passed over. Raises InputError."""
-    try:
-        if file == "-":
-            content = sys.stdin.buffer.read()
-        else:
-            with open(file, "rb") as stream:
-                content = stream.read()
-    except OSError as error:
-        raise InputError(_name(file), None, None, f"cannot be read: {error.strerror}") from None
-    decoder = msgspec.json.Decoder(_Line)
-    history, lines = [], []
-    for number, text in enumerate(content.split(b"\n"), 1):
-        if not text.strip():
-            continue
-        try:
-            line = decoder.decode(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise InputError(_name(file), number, None, _told(error)) from None
-        history.append(_operation(line))
-        lines.append(number)
-    return history, lines
-
-
-def _operation(line: _Line) -> Operation:
-    given = tuple(line.input) if isinstance(line.input, list) else line.input
-    output = line.output
-    if isinstance(output, list):
-        output = [tuple(one) if isinstance(one, list) else one for one in output]
-    return Operation(line.client, line.call, line.return_, given, output, line.status)
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, msgspec.ValidationError):
-        return f"is no operation: {error}"
-    return f"is no JSON: {error}"
-
-
-def _name(file: str) -> str:
-    return "stdin" if file == "-" else file
