@@ -6,14 +6,20 @@ A ring buffer in shared memory puts events into one order; state machines, `step
 inputs: `Journal`; going back in time: `replay`, `History`. Systems of machines that talk to each
 other: `System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel`, `persist`,
 `postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`; live: `connect`, and
-`headrace.live`. Checking what clients saw:
-`Operation`, `linearizable`. What can go wrong: `errors`. The definition of what is right:
+`headrace.live`. Checking what clients saw: `Operation`, `linearizable`, `sequentially_consistent`,
+`list_anomalies`. What can go wrong: `errors`. The definition of what is right:
 `headrace.reference`, and `headrace.testing` to hold machines of your own to it.
 """
 
 from headrace import errors, wait
 from headrace._include import get_include
-from headrace.checking import Model, Operation, linearizable
+from headrace.checking import (
+    Model,
+    Operation,
+    linearizable,
+    list_anomalies,
+    sequentially_consistent,
+)
 from headrace.compose import Pipeline
 from headrace.journal import Journal
 from headrace.live import connect
@@ -89,6 +95,7 @@ __all__ = [
     "faults",
     "get_include",
     "linearizable",
+    "list_anomalies",
     "machine",
     "on",
     "persist",
@@ -97,6 +104,7 @@ __all__ = [
     "reply",
     "request",
     "send",
+    "sequentially_consistent",
     "shrink",
     "timer",
     "wait",

@@ -39,7 +39,9 @@ def words(text: str) -> str:
         (["journal", "stats", "-h"], ["--spans", "--json"]),
         (["journal", "repair", "-h"], ["--yes", "--dry-run", "--cut", "kept/"]),
         (["journal", "to-test", "-h"], ["--from", "--to", "--output", "pytest"]),
-        (["linearizable", "-h"], ["--model", "--partition", "--time-limit", '{"client": "a"']),
+        (["linearizable", "-h"], ["--model", "--partition", "--time-limit", '{"client": 1']),
+        (["anomalies", "-h"], ["--no-process", "--no-realtime", '["read", "y", null]', "Adya"]),
+        (["linearizable", "-h"], ["--consistency", "sequential", "--html", "--svg"]),
         (["rings", "-h"], ["--clean", "--dry-run", "--damaged", "--json"]),
     ],
 )
@@ -69,9 +71,7 @@ def test_version() -> None:
 
 
 def test_example_in_the_help_works(folder: Path) -> None:
-    code = [
-        re.fullmatch(r"\[cyan\](.*)\[/\]", line) for line in helptext.HEADRACE.splitlines()
-    ]
+    code = [re.fullmatch(r"\[cyan\](.*)\[/\]", line) for line in helptext.HEADRACE.splitlines()]
     lines = [found[1].replace(r"\[", "[") for found in code if found is not None]
     (folder / "totals.py").write_text("\n".join(lines))
     command = re.search(r"\[green\]headrace (run totals.*)\[/\]", helptext.HEADRACE)

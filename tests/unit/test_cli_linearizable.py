@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,33 @@ def test_bad() -> None:
     ]
 
 
+def test_sequential() -> None:
+    stale = line("b", 6, 7, ["x", False, 0], [[0, "x"]])
+    file = write(*WRITES, stale)
+    assert headrace("linearizable", file, *MODELLED).exit_code == 1
+    said = succeeds("linearizable", file, *MODELLED, "--consistency", "sequential").stdout
+    assert said == "ok: 4 operations can be put in one order that each client kept to\n"
+    file = write(*WRITES, line("b", 6, 7, ["x", False, 0], [[9, "x"]]))
+    result = headrace("linearizable", file, *MODELLED, "--consistency", "sequential")
+    assert result.exit_code == 1
+    assert "cannot be put in one order that each client kept to" in result.stdout
+
+
+def test_pictures() -> None:
+    file = write(*WRITES, line("b", 6, 7, ["x", False, 0], [[7, "x"]]))
+    options = ("--html", "h.html", "--svg", "h.svg")
+    result = headrace("linearizable", file, *MODELLED, *options)
+    assert (result.exit_code, result.stderr) == (1, "")
+    page, picture = Path("h.html").read_text(), Path("h.svg").read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert picture.startswith("<svg ")
+    for text in (page, picture):
+        assert "bad: 4 operations cannot be put in one order" in re.sub(r"<[^>]*>", "", text)
+        assert "[6, 7] (&#x27;x&#x27;, False, 0)" in text
+    said = refused("linearizable", file, *MODELLED, "--svg", "nowhere/h.svg")
+    assert "nowhere" in said
+
+
 def test_unknown() -> None:
     puts = [line(client, 0, 10, client) for client in range(12)]
     file = write(*puts, line("reader", 11, 12, 1000, 77))
@@ -130,6 +158,11 @@ def test_bad_line(wrong: str, reason: str, options: tuple[str, ...]) -> None:
         (("history.jsonl",), "Missing option '--model'"),
         (("history.jsonl", *MODELLED, "--partition", "kee"), "--partition kee: the events of 'reg"),
         (("history.jsonl", *MODELLED, "--time-limit", "-1"), "--time-limit"),
+        (
+            ("history.jsonl", *MODELLED, "--partition", "key", "--consistency", "sequential"),
+            "--partition: parts that are each sequentially consistent",
+        ),
+        (("history.jsonl", *MODELLED, "--consistency", "strict"), "--consistency"),
         (("history.jsonl", "--model", "machines.py:totals_then_large"), "is a pipeline"),
         (("history.jsonl", "--model", "registers.py:nothing"), "registers.py has no 'nothing'"),
     ],

@@ -1,16 +1,19 @@
-"""`linearizable`: a history against a machine, part by part, within limits."""
+"""`linearizable`, `sequentially_consistent`: a history against a machine, within limits."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
 from typing import Any
 
+from headrace.checking.deciding import Decided, Deciding
 from headrace.checking.history import Operation, Placed, is_hashable, place
 from headrace.checking.model import Model, ModelSpecification
+from headrace.checking.numbering import Numbered
 from headrace.checking.result import Linearizability, Reached
-from headrace.checking.search import Found, Search
+from headrace.checking.sequential import Sequential
 from headrace.checking.specification import Specification
 from headrace.errors import OperationError, UsageError
 from headrace.machine import Machine
@@ -35,7 +38,7 @@ def linearizable(
     parts do not touch each other, keys of a store say; each part begins in the initial state, and
     is checked by itself, the smallest first, which is far quicker.
     `time_limit`: seconds of searching for all parts together (None: no limit; a step that is under
-    way is waited for); `configurations_max`: that one part may hold in memory, some 300 bytes each.
+    way is waited for); `configurations_max`: that one part may hold in memory, some 100 bytes each.
     When either is reached without a violation found, the verdict is "unknown".
 
     Blocks. Usable from any thread; steps are called in it. Raises OperationError for a history that
@@ -45,6 +48,39 @@ def linearizable(
     The algorithm is that of Wing and Gong, "Testing and verifying concurrent objects" (1993), with
     Lowe's memory of configurations, "Testing for linearizability" (2016).
     """
+    return _checked(history, model, partition, time_limit, configurations_max, Deciding)
+
+
+def sequentially_consistent(
+    history: Iterable[Operation],
+    model: Machine | Model,
+    time_limit: float | None = 60.0,
+    *,
+    configurations_max: int = 1_000_000,
+) -> Linearizability:
+    """Whether there is one order in which each client's operations stand as that client did them.
+
+    Unlike for `linearizable` no time counts but the order of one client's operations: a client may
+    see what was long ago, but not go back. There are no partitions, because parts that are each
+    sequentially consistent need not be so together. It is the harder question: what is not
+    linearisable either, is decided only if it is small, some tens of operations of a few clients.
+
+    If it is bad, `prefix` is the longest order that there is, and `operation` one of those that
+    would be next, none of which can follow. `configurations_max`: some 500 bytes each. All else is
+    as for `linearizable`.
+    """
+    checked = _checked(history, model, None, time_limit, configurations_max, Sequential)
+    return replace(checked, consistency="sequential")
+
+
+def _checked(
+    history: Iterable[Operation],
+    model: Machine | Model,
+    partition: Callable[[Any], Hashable] | None,
+    time_limit: float | None,
+    configurations_max: int,
+    decider: type[Deciding] | type[Sequential],
+) -> Linearizability:
     deadline = _deadline(time_limit)
     if type(configurations_max) is not int or configurations_max < 1:
         raise UsageError(
@@ -61,29 +97,33 @@ def linearizable(
     for one in placed:  # those that failed too, of which nothing else is looked at
         specification.input_id(one.index, one.operation.input)
 
-    def stop(count: int) -> bool:
-        return count >= configurations_max or time.monotonic() >= deadline
-
     # All are made first: a mistake in one part is told whatever the others come to.
-    searches = [(key, Search(part, specification, stop)) for key, part in _parts(placed, partition)]
-    visited = 0
+    parted = _parts(placed, partition)
+    parts = [(key, decider(Numbered(part, specification))) for key, part in parted]
+    of = {key: tuple(one.operation for one in part) for key, part in parted}
     prefix: list[Operation] = []
     unknown: tuple[Any, str] | None = None
-    for key, search in searches:
-        found = search.run()
-        visited += len(found.came_from)
-        if found.done is not None:
-            prefix += _operations(search, search.order(found, found.done))
-        elif not found.stopped:
-            told = _bad(search, found, specification)
-            return Linearizability("bad", len(placed), visited, "", key, *told)
+    for key, deciding in parts:
+        decided = deciding.run(deadline, configurations_max)
+        order = [deciding.numbered.placed[number].operation for number in decided.order]
+        if decided.verdict == "ok":
+            prefix += order
+        elif decided.verdict == "bad":
+            visited = sum(each.visited for _, each in parts)
+            reason, operation, states = _bad(deciding.numbered, decided)
+            return Linearizability(
+                "bad", len(placed), visited, reason, key, tuple(order), operation, states, of[key]
+            )
         elif unknown is None:
             late = time.monotonic() >= deadline
             limit = f"{time_limit} s" if late else f"{configurations_max:,} configurations"
             unknown = key, f"not decided within {limit}"
+    visited = sum(each.visited for _, each in parts)
     if unknown is not None:
-        return Linearizability("unknown", len(placed), visited, unknown[1], unknown[0])
-    return Linearizability("ok", len(placed), visited, prefix=tuple(prefix))
+        key, reason = unknown
+        return Linearizability("unknown", len(placed), visited, reason, key, history=of[key])
+    all_ = tuple(one.operation for one in placed)
+    return Linearizability("ok", len(placed), visited, prefix=tuple(prefix), history=all_)
 
 
 def _deadline(time_limit: Any) -> float:
@@ -115,19 +155,14 @@ def _parts(
     return sorted(parts.items(), key=lambda part: len(part[1]))
 
 
-def _operations(search: Search, numbers: list[int]) -> list[Operation]:
-    return [search.placed[number].operation for number in numbers]
-
-
-def _bad(
-    search: Search, found: Found, specification: Specification
-) -> tuple[tuple[Operation, ...], Operation, tuple[Reached, ...]]:
-    """The longest prefix, the operation that cannot follow it, and the states reached."""
-    longest, states = search.furthest(found)
-    number = longest[0]  # the first by return of those that are not in the order
+def _bad(numbered: Numbered, decided: Decided) -> tuple[str, Operation | None, tuple[Reached, ...]]:
+    """What is not known of it, the operation that cannot follow, and the states reached."""
+    number = decided.culprit
+    if number is None:
+        return "which operation cannot be was not found in time", None, ()
+    model = numbered.model
     reached = tuple(
-        Reached(specification.state(state), specification.told(state, search.input_of(number)))
-        for state in states[:_STATES_MAX]
+        Reached(model.state(state), model.told(state, numbered.inputs[number]))
+        for state in decided.states[:_STATES_MAX]
     )
-    prefix = _operations(search, search.order(found, longest))
-    return tuple(prefix), search.placed[number].operation, reached
+    return "", numbered.placed[number].operation, reached

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from headrace.checking.history import Operation
@@ -22,18 +22,22 @@ class Reached:
 
 @dataclass(frozen=True)
 class Linearizability:
-    """Whether a history can be linearised: `verdict` is "ok", "bad" or "unknown".
+    """Whether a history can be put in one order: `verdict` is "ok", "bad" or "unknown".
 
     It has no truth value, because "unknown" is neither; compare `verdict`. `str()` explains it.
 
     `operations`: how many were checked. `configurations`: how many were visited. `reason`: why it
-    is unknown. `part`: which part of the history is bad, or unknown, if there is a partition.
+    is unknown, or `operation` is. `part`: which part of the history is bad, or unknown, if there
+    is a partition.
 
     `prefix`: if it is ok, all operations that took effect, in an order in which the machine gives
     the same answers (with a partition, part by part). If it is bad, the longest such order of
     operations up to where it ends: `operation` is the one that cannot be put in any more, in none
     of the `states` reached (100 of them at most). Operations that are info are in it where they
     took effect. Empty if it is unknown.
+
+    `history`: what was checked; of the part, if one is named. `to_html()` and `to_svg()` draw it.
+    `consistency`: what was asked, "linearizable" or "sequential".
     """
 
     verdict: str
@@ -44,6 +48,24 @@ class Linearizability:
     prefix: tuple[Operation, ...] = ()
     operation: Operation | None = None
     states: tuple[Reached, ...] = ()
+    history: tuple[Operation, ...] = field(default=(), repr=False)
+    consistency: str = "linearizable"
+
+    def to_html(self) -> str:
+        """A page with the history in time, the order, and the states reached; the text of a file.
+
+        A history of over 50 operations is cut to those around the one that cannot follow, else to
+        the first. The page needs no network, and shows itself on a light or a dark ground.
+        """
+        from headrace.checking.page import page
+
+        return page(self)
+
+    def to_svg(self) -> str:
+        """The same as one picture; the text of an SVG file."""
+        from headrace.checking.picture import svg
+
+        return svg(self)
 
     def __bool__(self) -> NoReturn:
         raise UsageError(
@@ -53,13 +75,16 @@ class Linearizability:
     def __str__(self) -> str:
         count = f"{self.operations:,} operation{'' if self.operations == 1 else 's'}"
         of = "" if self.part is None else f", part {self.part!r}"
+        kept = "" if self.consistency == "linearizable" else " that each client kept to"
         if self.verdict == "ok":
-            return f"ok: {count} can be put in one order"
+            return f"ok: {count} can be put in one order{kept}"
         if self.verdict == "unknown":
             return f"unknown{of}: {count}; {self.reason}"
+        if self.operation is None:
+            return f"bad{of}: {count} cannot be put in one order{kept}; {self.reason}"
         left_out = max(0, len(self.prefix) - _OPERATIONS_SHOWN)
         lines = [
-            f"bad{of}: {count} cannot be put in one order",
+            f"bad{of}: {count} cannot be put in one order{kept}",
             f"longest prefix that can be ({len(self.prefix):,}):",
             *([f"  ... {left_out:,} before"] if left_out else []),
             *(f"  {each}" for each in self.prefix[left_out:]),

@@ -27,6 +27,7 @@ from headrace.machine import Machine
 from headrace.reference.steps import Event, apply_step, event_values, output_record
 from headrace.state import state_digest
 
+_PLAIN = frozenset({int, bool, str, bytes, type(None)})  # floats: 0.0 equals -0.0
 REFUSED = (-1, -1)  # the step raised
 
 
@@ -53,6 +54,7 @@ class Specification:
         self._inputs: list[dict[str, Any]] = []
         self._input_ids: dict[bytes, int] = {}
         self._answer_ids: dict[str, int] = {}
+        self._plain_answers: dict[Any, int] = {}
         self.initial = self._state_id(machine.initial())
 
     # What operations are made of.
@@ -103,7 +105,7 @@ class Specification:
             raise
         except Exception:
             return REFUSED  # what would have failed there has not succeeded there
-        return self._state_id(after), self._answer_id(_records(self.machine, outputs))
+        return self._state_id(after), self._answer_of(outputs)
 
     def _apply(self, state: int, given: int) -> tuple[Any, list[Any]]:
         machine, values = self.machine, self._inputs[given]
@@ -139,6 +141,22 @@ class Specification:
             self._states.append(state)
             self._steps.append({})
         return number
+
+    def _answer_of(self, outputs: Any) -> int:
+        """As `_answer_id` of the records; those of plain values are made once."""
+        kind = type(outputs)
+        if kind is list and len(outputs) == 1:
+            outputs, kind = outputs[0], type(outputs[0])
+        key: Any = (kind, outputs)
+        if kind is tuple and _PLAIN.issuperset(map(type, outputs)):
+            key = tuple(map(type, outputs)), outputs
+        elif kind not in _PLAIN:
+            return self._answer_id(_records(self.machine, outputs))
+        found = self._plain_answers.get(key)
+        if found is None:
+            found = self._answer_id(_records(self.machine, outputs))
+            self._plain_answers[key] = found
+        return found
 
     def _answer_id(self, records: Any) -> int:
         key = state_digest(records) if len(records) else ""

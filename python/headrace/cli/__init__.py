@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from . import helptext as _helptext
+from .anomalies import anomalies as _anomalies
 from .debug import debug as _debug
 from .journal import journal as _journal
 from .linearizable import linearizable as _linearizable
@@ -35,6 +36,7 @@ app.command("replay", help=_helptext.REPLAY, no_args_is_help=True)(_replay)
 app.command("debug", help=_helptext.DEBUG, no_args_is_help=True)(_debug)
 app.command("linearizable", help=_helptext.LINEARIZABLE, no_args_is_help=True)(_linearizable)
 app.command("simulate", help=_helptext.SIMULATE, no_args_is_help=True)(_simulate)
+app.command("anomalies", help=_helptext.ANOMALIES, no_args_is_help=True)(_anomalies)
 app.add_typer(_journal, name="journal", help=_helptext.JOURNAL)
 app.command("rings", help=_helptext.RINGS)(_rings)
 

@@ -206,8 +206,7 @@ LINEARIZABLE = paragraphs(
 
     [bold]File.[/] JSON lines, one for each operation, in any order; a dash is stdin:
 
-    [cyan]{"client": "a", "call": 1, "return": 2, "input": {"key": 1, "value": 5}, "output": null, \
-"status": "ok"}[/]
+    [cyan]{"client": 1, "call": 2, "return": 3, "input": \[4, 5], "output": null, "status": "ok"}[/]
 
     The input is an event: an object by field name, an array in the order of the fields, or a
     scalar. The output is null, one record (an object by field name, or a scalar), or an array of
@@ -217,6 +216,12 @@ LINEARIZABLE = paragraphs(
 
     [bold]--partition[/] names the field of the input by which the history falls into parts that do
     not touch each other, such as the key of a store. That is far quicker.
+
+    [bold]--consistency sequential[/] asks for less: one order that each client kept to, whatever
+    the times between clients.
+
+    [bold]--html[/] and [bold]--svg[/] draw the history in time: a lane for each client, the order
+    as numbers, and what cannot follow in red. A long history is cut to the stretch around that.
 
     [bold]Exit code.[/] 0: ok. 1: bad; the longest prefix is shown, the operation that cannot
     follow, and the states there. 2: wrong use or bad input. 3: unknown, because it was not decided
@@ -244,5 +249,32 @@ SIMULATE = paragraphs(
 
     [green]headrace simulate store.py:simulation --runs 10000 --seed 1 --jobs 2[/]
     [green]headrace simulate store.py:simulation --to-test test_incident.py[/]
+    """
+)
+
+ANOMALIES = paragraphs(
+    r"""
+    Find what went wrong between transactions that append to lists and read them, name it, show the
+    shortest cycle of each kind, and say which consistency models it rules out.
+
+    [bold]File.[/] JSON lines, one for each transaction (here it is broken), in any order;
+    a dash is stdin:
+
+    [cyan]{"client": "a", "call": 1, "return": 2, "status": "ok",[/]
+    [cyan] "input": \[["append", "x", 1], ["read", "y", null]],[/]
+    [cyan] "output": \[["append", "x", 1], ["read", "y", \[2, 3]]]}[/]
+
+    The output is the input with what was read; null, if the input has that already. Each value is
+    appended to a key once. Status is ok; fail, it took no effect; or info, nobody knows: then
+    return may be null.
+
+    [bold]Names.[/] G0, G1a, G1b, G1c, G-single, G-nonadjacent and G2-item are those of Adya;
+    -process and -realtime behind one say that a client's own order, or times, are part of it.
+    What is found did happen; that nothing is found proves nothing.
+
+    [bold]Exit code.[/] 0: nothing was found. 1: anomalies. 2: wrong use or bad input. 3: unknown,
+    because there was no time to look for all cycles.
+
+    [green]headrace anomalies history.jsonl[/]
     """
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -77,58 +78,88 @@ def simulate(
         simulation = load_one(application, Simulation, "simulation")
         if worker:
             _work(simulation, range(seed, seed + runs * jobs, jobs), keep_going)
-            return
-        if step is not None:
+        elif step is not None:
             print_digests(simulation, seed, None if step < 0 else step)
-            return
-        if twice:
+        elif twice:
             steps = compare(simulation, application, range(seed, seed + runs))
-            stdout().print(
-                f"[bold green]ok[/]: {counted(runs, 'run')} went the same way twice, "
-                f"{steps:,} steps"
-            )
-            return
-        if to_test is not None and os.path.exists(to_test):
-            raise UsageError(f"{to_test}: exists already; it may have been changed by hand")
-        if journals is not None and os.path.isdir(journals) and os.listdir(journals):
-            raise UsageError(f"{journals}: is not empty; give a folder that is not there yet")
-        began = time.monotonic()
-        try:
-            with terminable():
-                coverage = _run_all(simulation, application, runs, seed, jobs, keep_going)
-                failed = _first_failure(simulation, coverage, no_shrink)
-        except KeyboardInterrupt as interrupt:
-            remark("stopped before all runs were made")
-            raise typer.Exit(exit_code(interrupt)) from None
-        print_coverage(stdout(), simulation, coverage, time.monotonic() - began)
-        if failed is not None:
-            print_failure(stdout(), application, coverage.failures[0][0], failed)
-            if to_test is not None:
-                write_test(to_test, application, simulation, failed)
-            if journals is not None:
-                story = tell(simulation.system, failed.plan)
-                print_journals(stdout(), application, write_journals(story, journals))
-            raise typer.Exit(FAILED)
+            told = f"{counted(runs, 'run')} went the same way twice, {steps:,} steps"
+            stdout().print(f"[bold green]ok[/]: {told}")
+        else:
+            _refuse_to_overwrite(to_test, journals)
+            wanted = _Wanted(application, runs, seed, jobs, keep_going, no_shrink)
+            failed = _look(simulation, wanted)
+            if failed is not None:
+                _write(simulation, application, failed, to_test, journals)
+                raise typer.Exit(FAILED)
 
 
-def _run_all(
-    simulation: Simulation, application: str, runs: int, seed: int, jobs: int, keep_going: bool
-) -> Coverage:
+@dataclass(frozen=True)
+class _Wanted:
+    """Which runs, and how."""
+
+    application: str
+    runs: int
+    seed: int
+    jobs: int
+    keep_going: bool
+    no_shrink: bool
+
+
+def _refuse_to_overwrite(to_test: str | None, journals: str | None) -> None:
+    if to_test is not None and os.path.exists(to_test):
+        raise UsageError(f"{to_test}: exists already; it may have been changed by hand")
+    if journals is not None and os.path.isdir(journals) and os.listdir(journals):
+        raise UsageError(f"{journals}: is not empty; give a folder that is not there yet")
+
+
+def _look(simulation: Simulation, wanted: _Wanted) -> Run | None:
+    """Make the runs, and say what they came to; the one that failed, if any did."""
+    began = time.monotonic()
+    try:
+        with terminable():
+            coverage = _run_all(simulation, wanted)
+            failed = _first_failure(simulation, coverage, wanted.no_shrink)
+    except KeyboardInterrupt as interrupt:
+        remark("stopped before all runs were made")
+        raise typer.Exit(exit_code(interrupt)) from None
+    print_coverage(stdout(), simulation, coverage, time.monotonic() - began)
+    if failed is not None:
+        print_failure(stdout(), wanted.application, coverage.failures[0][0], failed)
+    return failed
+
+
+def _write(
+    simulation: Simulation,
+    application: str,
+    failed: Run,
+    to_test: str | None,
+    journals: str | None,
+) -> None:
+    if to_test is not None:
+        write_test(to_test, application, simulation, failed)
+    if journals is not None:
+        story = tell(simulation.system, failed.plan)
+        print_journals(stdout(), application, write_journals(story, journals))
+
+
+def _run_all(simulation: Simulation, wanted: _Wanted) -> Coverage:
     coverage = Coverage()
-    jobs = min(jobs, runs)
-    with RunBar(application, runs) as bar:
+    jobs = min(wanted.jobs, wanted.runs)
+    with RunBar(wanted.application, wanted.runs) as bar:
         if jobs == 1:
-            for each in range(seed, seed + runs):
+            for each in range(wanted.seed, wanted.seed + wanted.runs):
                 coverage.add(simulation.run(each))
                 bar.show(coverage)
-                if coverage.failed and not keep_going:
+                if coverage.failed and not wanted.keep_going:
                     break
             return coverage
-        with Workers(application, runs, seed, jobs, keep_going) as workers:
+        with Workers(
+            wanted.application, wanted.runs, wanted.seed, jobs, wanted.keep_going
+        ) as workers:
             for part in workers:
                 coverage.merge(part)
                 bar.show(coverage)
-                if coverage.failed and not keep_going:
+                if coverage.failed and not wanted.keep_going:
                     break
     return coverage
 
