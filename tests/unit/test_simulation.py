@@ -41,6 +41,15 @@ def test_one_that_does_not_is_found_and_made_small() -> None:
         small.check()
 
 
+@pytest.mark.parametrize("sync", [True, False])
+def test_disks_made_of_files(sync: bool) -> None:
+    simulation = counting(sync=sync, disks="files")
+    runs = [simulation.run(seed) for seed in range(30)]
+    assert all(run.ok for run in runs) == sync
+    assert sum(run.faults["Crash"] for run in runs) > 50
+    assert simulation.run(3).digest == runs[3].digest
+
+
 def test_what_did_not_fail_is_not_made_small() -> None:
     run = counting().run(1)
     assert hr.shrink(run) is run
@@ -195,6 +204,7 @@ def test_simulations_that_cannot_be() -> None:
     for settings, told in (
         ({"faulty_ns": 5, "end_ns": 4}, "faulty_ns=5 must be between 0 and end_ns=4"),
         ({"sync_ns": (5, 4)}, "sync_ns"),
+        ({"disks": "tapes"}, "disks='tapes'"),
     ):
         with pytest.raises(UsageError, match=told):
             hr.Simulation(system, **settings)  # type: ignore[arg-type]

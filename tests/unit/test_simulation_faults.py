@@ -361,6 +361,16 @@ def test_chaos_makes_every_kind() -> None:
     }
 
 
+def test_power_cuts_are_of_several_nodes_at_once() -> None:
+    nodes = tuple("abcde")
+    schedules = [Chaos(power_cuts=3, budget=None).schedule(n, nodes, 1000 * MS) for n in range(20)]
+    at_once = Counter((n, fault.at_ns) for n, all_ in enumerate(schedules) for fault in all_)
+    assert set(at_once.values()) >= {2, 3, 4, 5}
+    within = [Chaos(power_cuts=3).schedule(n, nodes, 1000 * MS) for n in range(20)]
+    at_once = Counter((n, fault.at_ns) for n, all_ in enumerate(within) for fault in all_)
+    assert max(at_once.values()) == 2
+
+
 def test_another_rate_of_one_kind_leaves_the_others_alone() -> None:
     nodes = tuple("abc")
     few = Chaos(crashes=2, partitions=2, budget=None).schedule(7, nodes, 1000 * MS)

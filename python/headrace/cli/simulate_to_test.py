@@ -16,7 +16,7 @@ from headrace.state import field_names
 from .console import counted, stderr
 from .literals import NotPlain, source
 
-_PLAIN = ("seed", "faulty_ns", "end_ns", "inputs_max", "sync_ns")
+_PLAIN = ("seed", "faulty_ns", "end_ns", "inputs_max", "sync_ns", "disks")
 
 
 def write_test(file: str, application: str, simulation: Simulation, run: Run) -> None:

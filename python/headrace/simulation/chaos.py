@@ -21,10 +21,12 @@ class Chaos:
 
     `lasts_ns`: from and to. `budget`: at how many nodes at a time may be down, paused or cut off:
     a number, "minority" (the default) or None, no limit; what would exceed it is left out, so a run
-    states what it assumes. `jump_ns`, `drift_ppm`: how wrong clocks may be at most.
+    states what it assumes. `power_cuts` are of several nodes at one moment. `jump_ns`,
+    `drift_ppm`: how wrong clocks may be at most.
     """
 
     crashes: float = 0.0
+    power_cuts: float = 0.0
     lost_disks: float = 0.0
     full_disks: float = 0.0
     slow_disks: float = 0.0
@@ -109,6 +111,7 @@ class Chaos:
             (self.jumps, self._jump),
             (self.drifts, self._drift),
             (self.stopped_clocks, _stopped_clock),
+            (self.power_cuts, _power_cut),
         )
 
     def _jump(
@@ -135,6 +138,17 @@ def _of_node(kind: type[faults.OfNode]) -> Maker:
         return [kind(node=chance.choice(nodes), at_ns=at_ns, until_ns=until_ns)]
 
     return make
+
+
+def _power_cut(
+    chance: random.Random, nodes: tuple[str, ...], at_ns: int, until_ns: int
+) -> list[Fault]:
+    """Several nodes, or all of them, end at one moment, and come back one after the other."""
+    count = chance.randint(min(2, len(nodes)), len(nodes))
+    return [
+        faults.Crash(node=node, at_ns=at_ns, until_ns=chance.randint(at_ns + 1, until_ns + 1))
+        for node in chance.sample(nodes, count)
+    ]
 
 
 def _some(chance: random.Random, nodes: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from headrace.errors import UsageError
 from headrace.simulation.network import Delay, Network
-from headrace.simulation.node_disk import NodeDisk
 
 
 class Stage(Protocol):
@@ -21,7 +20,7 @@ class Stage(Protocol):
 
     world: Any
     network: Network
-    disks: tuple[NodeDisk, ...]
+    disks: tuple[Any, ...]  # NodeDisk, or FileDisk
     weather: list[Weather]
 
     def index(self, name: str) -> int:

@@ -19,7 +19,7 @@ class Plan:
     `commands`: what each client asks for, in order. `faults` happen in the first `faulty_ns`, then
     all are healed; the run is over when the clients are done and what must hold eventually holds,
     or at `end_ns`. `inputs_max`: that nodes may take in all. `sync_ns`: how long disks need, from
-    and to.
+    and to. `disks`: "values", or "files", on simulated disks with blocks, which is slower.
     """
 
     seed: int
@@ -30,6 +30,7 @@ class Plan:
     end_ns: int = 60_000 * MILLISECOND_NS
     inputs_max: int = 1_000_000
     sync_ns: tuple[int, int] = (50_000, 500_000)
+    disks: str = "values"
 
     def __str__(self) -> str:
         lines = [f"seed {self.seed}"]

@@ -42,6 +42,7 @@ class Simulation:
         end_ns: int = 60_000 * MILLISECOND_NS,
         inputs_max: int = 1_000_000,
         sync_ns: tuple[int, int] = (50_000, 500_000),
+        disks: str = "values",
         pure: bool = True,
     ) -> None:
         if not isinstance(system, System):
@@ -50,9 +51,12 @@ class Simulation:
             raise UsageError(f"faulty_ns={faulty_ns} must be between 0 and end_ns={end_ns}")
         if not 0 <= sync_ns[0] <= sync_ns[1]:
             raise UsageError(f"sync_ns={sync_ns!r}: from and to, in nanoseconds")
+        if disks not in ("values", "files"):
+            raise UsageError(f'disks={disks!r}: there are "values" and "files"')
         if pure:
             check_system(system)
         self.system = system
+        self.disks = disks
         self.pure = pure
         self.network = network or Network()
         self.chaos = chaos
@@ -91,6 +95,7 @@ class Simulation:
             end_ns=self.end_ns,
             inputs_max=self.inputs_max,
             sync_ns=self.sync_ns,
+            disks=self.disks,
         )
 
     def run(self, seed: int = 0) -> Run:

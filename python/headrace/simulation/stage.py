@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from headrace.errors import UsageError
+from headrace.journal.states import known_classes
 from headrace.simulation.faults import Lose, Weather
+from headrace.simulation.file_disk import FileDisk
 from headrace.simulation.node_disk import NodeDisk
 from headrace.simulation.plan import Plan
 from headrace.simulation.world import make_world
@@ -30,7 +32,7 @@ class Stage:
             *system.nodes.values(),
             *(_with_commands(name, node, plan) for name, node in system.clients.items()),
         )
-        self.disks = tuple(NodeDisk(plan.seed, index, plan.sync_ns) for index in range(len(names)))
+        self.disks = tuple(_disk(system, plan, index) for index in range(len(names)))
         self.network = plan.network
         self.weather: list[Weather] = []
         self.world = world_of(
@@ -118,3 +120,10 @@ def _with_commands(name: str, node: Node, plan: Plan) -> Node:
     if not isinstance(node, Client):
         return node
     return node.with_commands(plan.commands.get(name, ()))
+
+
+def _disk(system: System, plan: Plan, index: int) -> NodeDisk | FileDisk:
+    if plan.disks == "values" or index >= len(system.nodes):
+        return NodeDisk(plan.seed, index, plan.sync_ns)
+    classes = known_classes(system.machine(system.names[index]))
+    return FileDisk(plan.seed, index, plan.sync_ns, classes)
