@@ -1,8 +1,8 @@
 """The disk of a simulated node as files on a simulated disk, with blocks and power cuts.
 
 Each value is a file of its own, `key.number`, which carries a checksum; a newer one does not
-replace the older, which is removed only when two newer ones are safe. So a crash, which keeps of the
-blocks and names that were not synced what chance keeps (see `SimulatedDisk`), leaves the value
+replace the older, which is removed only when two newer ones are safe. So a crash, which keeps of
+the blocks and names that were not synced what chance keeps (see `SimulatedDisk`), leaves the value
 before, or the new one; or the value before and a new one that cannot be read, which is told.
 """
 
