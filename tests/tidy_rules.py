@@ -40,6 +40,7 @@ ROOMS = (
     "supervision",
     "simulation",
     "checking",
+    "exploring",
     "cluster",
     "debugger",
     "testing",

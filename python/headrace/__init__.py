@@ -6,14 +6,16 @@ A ring buffer in shared memory puts events into one order; state machines, `step
 inputs: `Journal`; going back in time: `replay`, `History`. Systems of machines that talk to each
 other: `System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel`, `persist`,
 `postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`. Checking what clients saw:
-`Operation`, `linearizable`. What can go wrong: `errors`. The definition of what is right:
-`headrace.reference`, and `headrace.testing` to hold machines of your own to it.
+`Operation`, `linearizable`. Every state that a system can reach: `explore`. What can go wrong:
+`errors`. The definition of what is right: `headrace.reference`, and `headrace.testing` to hold
+machines of your own to it.
 """
 
 from headrace import errors, wait
 from headrace._include import get_include
 from headrace.checking import Operation, linearizable
 from headrace.compose import Pipeline
+from headrace.exploring import Exploration, explore
 from headrace.journal import Journal
 from headrace.machine import Machine, machine
 from headrace.native import Native
@@ -50,6 +52,7 @@ __all__ = [
     "DeadLetter",
     "Delay",
     "Engine",
+    "Exploration",
     "History",
     "Journal",
     "Machine",
@@ -71,6 +74,7 @@ __all__ = [
     "View",
     "cancel",
     "errors",
+    "explore",
     "faults",
     "get_include",
     "linearizable",

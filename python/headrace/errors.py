@@ -50,6 +50,7 @@ __all__ = [
     "EffectError",
     "EngineStopped",
     "EnvironmentFailure",
+    "ExplorationFailed",
     "ForkedHandle",
     "HeadraceError",
     "HistoryGone",
@@ -156,6 +157,10 @@ class NodeFailed(HeadraceError):
 
 class SimulationFailed(HeadraceError, AssertionError):
     """A property does not hold in a simulated run; the message says which, and how to see it."""
+
+
+class ExplorationFailed(HeadraceError, AssertionError):
+    """A property does not hold in a state that can be reached; the message says how."""
 
 
 class StaleCall(UsageError):

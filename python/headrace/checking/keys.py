@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from headrace.errors import MachineError
 from headrace.state import state_digest
 
@@ -52,6 +54,9 @@ def _text(value: Any) -> str:
     if dataclasses.is_dataclass(kind):
         fields = dataclasses.fields(kind)
         members = ", ".join(_text(getattr(value, field.name)) for field in fields)
+        return f"{_name(kind, None)}({members})"
+    if isinstance(value, msgspec.Struct):
+        members = ", ".join(_text(getattr(value, name)) for name in value.__struct_fields__)
         return f"{_name(kind, None)}({members})"
     return f"{_name(kind, None)}<{state_digest(value)}>"
 
