@@ -131,12 +131,14 @@ def _components(
     of = np.full(len(graph.flags), NOWHERE, np.uint32)
     nodes = never[~is_cut[never]]
     components(graph.ends, targets, nodes, of)
+    sources = np.repeat(np.arange(len(graph.ends)), graph.ends - graph.starts)
+    goes_round = np.zeros(len(graph.flags), bool)
+    goes_round[sources[targets == sources]] = True
+    goes_round |= np.bincount(of[nodes], minlength=1)[np.where(of == NOWHERE, 0, of)] > 1
     members: dict[int, list[int]] = {}
-    for state, component in zip(nodes.tolist(), of[nodes].tolist(), strict=True):
-        members.setdefault(component, []).append(state)
-    for states in members.values():
-        if len(states) > 1 or any(target == states[0] for _, target in graph.edges(states[0])):
-            yield states
+    for state in nodes[goes_round[nodes]].tolist():
+        members.setdefault(int(of[state]), []).append(state)
+    yield from members.values()
 
 
 def _put_off(graph: Graph, members: list[int]) -> set[int]:

@@ -37,8 +37,15 @@ class PlainResult:
     terminal_depth: dict[str, int]
 
 
-def plain_explore(system: System, **given: Any) -> PlainResult:
-    """Every state, level by level; ends behind the level in which something fails."""
+class TooMany(Exception):
+    """There are more states than it has the patience for."""
+
+
+def plain_explore(system: System, *, unique_max: int = 10_000, **given: Any) -> PlainResult:
+    """Every state, level by level; ends behind the level in which something fails.
+
+    Raises TooMany for more than `unique_max` of them.
+    """
     bounds = Bounds(**given)
     steps = PlainSteps(system, bounds)
     found: dict[Any, Found] = {}
@@ -61,6 +68,8 @@ def plain_explore(system: System, **given: Any) -> PlainResult:
                     found[key].edges.append((label, key_after))
                     if key_after not in found:
                         following.setdefault(key_after, after)
+                    if len(found) + len(following) > unique_max:
+                        raise TooMany
                 found[key].is_cut = steps.is_cut(world)
             except Failed as failed:
                 wrong.add(f"raised {failed.args[0]}: {type(failed.args[1]).__name__}")

@@ -11,6 +11,9 @@ from headrace.exploring.path import Path
 from headrace.system.system import System
 
 
+_KINDS = ("raised", "always", "eventually", "sometimes")  # which counts first, if several are bad
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What became of one property.
@@ -75,9 +78,9 @@ class Exploration:
 
     @property
     def failed(self) -> Verdict | None:
-        """The first verdict that is bad, those with a counterexample first."""
+        """The verdict that is bad; if several are, the one that the search ended with, if any."""
         bad = [each for each in self.verdicts if each.verdict == "bad"]
-        return min(bad, key=lambda each: each.path is None, default=None)
+        return min(bad, key=lambda each: _KINDS.index(each.kind), default=None)
 
     @property
     def counterexample(self) -> Path | None:
