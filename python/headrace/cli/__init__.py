@@ -1,4 +1,4 @@
-"""The command line: `headrace run`, `replay`, `debug`, `linearizable`, `journal`, `rings`.
+"""The command line: `headrace run`, `replay`, `debug`, `check`, `linearizable`, `journal`, `rings`.
 
 Also `python -m headrace`.
 """
@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from . import helptext as _helptext
+from .check import check as _check
 from .debug import debug as _debug
 from .journal import journal as _journal
 from .linearizable import linearizable as _linearizable
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("run", help=_helptext.RUN, no_args_is_help=True)(_run)
 app.command("replay", help=_helptext.REPLAY, no_args_is_help=True)(_replay)
 app.command("debug", help=_helptext.DEBUG, no_args_is_help=True)(_debug)
+app.command("check", help=_helptext.CHECK_SYSTEM, no_args_is_help=True)(_check)
 app.command("linearizable", help=_helptext.LINEARIZABLE, no_args_is_help=True)(_linearizable)
 app.add_typer(_journal, name="journal", help=_helptext.JOURNAL)
 app.command("rings", help=_helptext.RINGS)(_rings)

@@ -1,10 +1,11 @@
-"""Finding the machine that APP names: `module:machine` or `file.py:machine`."""
+"""Finding the machine or the system that APP names: `module:machine` or `file.py:machine`."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from headrace.compose import Pipeline
 from headrace.errors import HeadraceError, UsageError
 from headrace.machine import Machine
+from headrace.system import System
 
 from .places import raised_at
 
@@ -25,30 +27,50 @@ def load(application: str) -> Machine | Pipeline:
     from. A Machine class is made into a machine without arguments. Raises UsageError for what is
     not there, is no machine, or fails while it is imported (with the place in the user's file).
     """
+    return _machine(_find(application, "machine"), application)
+
+
+def load_system(application: str) -> System:
+    """The system that a module or a file holds, or that a function in it makes, as `load` does."""
+    found = _find(application, "system")
+    if inspect.isfunction(found):
+        try:
+            found = found()
+        except Exception as error:
+            raise UsageError(f"{application} cannot be called: {explain(error)}") from error
+    if not isinstance(found, System):
+        raise UsageError(
+            f"{application} is of type {type(found).__name__}, no system; make one with "
+            "headrace.System(nodes={...})"
+        )
+    return found
+
+
+def _find(application: str, thing: str) -> Any:
     where, colon, name = application.rpartition(":")
     if not colon or not where or not name:
         raise UsageError(
-            f"{application!r} names no machine: give module:machine or file.py:machine"
-            + _suggestion(application)
+            f"{application!r} names no {thing}: give module:{thing} or file.py:{thing}"
+            + _suggestion(application, thing)
         )
     is_file = where.endswith(".py") or os.sep in where
-    module = _import_file(where) if is_file else _import_module(where)
-    return _machine(_lookup(module, where, name), f"{where}:{name}")
+    module = _import_file(where, thing) if is_file else _import_module(where)
+    return _lookup(module, where, name, thing)
 
 
-def _suggestion(application: str) -> str:
+def _suggestion(application: str, thing: str) -> str:
     """Where only the machine's name is missing, those that there are."""
     file = application.removesuffix(":").removesuffix(".py") + ".py"
     if not Path(file).is_file():
         return ""
-    names = _machines_in(_import_file(file))
+    names = _things_in(_import_file(file, thing), thing)
     return f"; in {file} there is {', '.join(names)}" if names else ""
 
 
-def _import_file(file: str) -> ModuleType:
+def _import_file(file: str, thing: str = "machine") -> ModuleType:
     path = Path(file).resolve()
     if not path.is_file():
-        raise UsageError(f"{file}: no such file, so there is no machine in it")
+        raise UsageError(f"{file}: no such file, so there is no {thing} in it")
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     # A file may be called like a module that is imported already, in the standard library say.
@@ -87,14 +109,14 @@ def explain(error: BaseException) -> str:
     return f"{type(error).__name__}: {told}{f' ({place})' if place else ''}"
 
 
-def _lookup(module: ModuleType, where: str, name: str) -> Any:
+def _lookup(module: ModuleType, where: str, name: str, thing: str) -> Any:
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
-            machines = _machines_in(module)
-            near = difflib.get_close_matches(name, machines, 1)
-            told = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(machines)}"
-            hint = f"; {told}" if machines else "; there is no machine in it at all"
+            things = _things_in(module, thing)
+            near = difflib.get_close_matches(name, things, 1)
+            told = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(things)}"
+            hint = f"; {told}" if things else f"; there is no {thing} in it at all"
             raise UsageError(f"{where} has no {name!r}{hint}")
         found = getattr(found, part)
     return found
@@ -120,7 +142,10 @@ def _machine(found: Any, application: str) -> Machine | Pipeline:
     return found
 
 
-def _machines_in(module: ModuleType) -> list[str]:
+def _things_in(module: ModuleType, thing: str) -> list[str]:
+    if thing == "system":
+        return [name for name, value in vars(module).items() if isinstance(value, System)]
+
     def is_machine(value: Any) -> bool:
         is_class = isinstance(value, type) and issubclass(value, Machine) and value is not Machine
         return is_class or isinstance(value, Machine | Pipeline)

@@ -10,7 +10,6 @@ from headrace.exploring.bounds import Bounds
 from headrace.exploring.path import Path
 from headrace.system.system import System
 
-
 _KINDS = ("raised", "always", "eventually", "sometimes")  # which counts first, if several are bad
 
 
