@@ -25,54 +25,64 @@ UNKNOWN = 3  # 2 is wrong use, as for every command
 _COLORS = {"ok": "green", "bad": "red", "unknown": "yellow"}
 _ANY = "any"
 
+Application = Annotated[
+    str,
+    typer.Argument(metavar="APP", help="The system: `module:system` or `file.py:system`."),
+]
+Depth = Annotated[
+    int | None, typer.Option("--depth", metavar="N", min=0, help="Look at most N steps far.")
+]
+States = Annotated[
+    int, typer.Option("--states", metavar="N", min=1, help="At most N different states.")
+]
+Memory = Annotated[int, typer.Option("--memory", metavar="MB", min=1, help="About as much memory.")]
+Losses = Annotated[
+    str, typer.Option("--losses", metavar="N", help="Messages lost, in all; or any.")
+]
+Duplications = Annotated[
+    str, typer.Option("--duplications", metavar="N", help="Messages delivered twice; or any.")
+]
+Crashes = Annotated[
+    str, typer.Option("--crashes", metavar="N", help="Crashes of nodes, in all; or any.")
+]
+Timers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--timers", metavar="[NAME=]N", help="Timers that run out, in all, or of one name."
+    ),
+]
+Chance = Annotated[
+    list[float] | None,
+    typer.Option("--chance", metavar="X", help="A value for handlers that ask for chance."),
+]
+Symmetry = Annotated[
+    list[str] | None,
+    typer.Option("--symmetry", metavar="A,B,...", help="Nodes that are equal."),
+]
+Ordered = Annotated[
+    bool, typer.Option("--ordered", help="Messages of one link do not overtake each other.")
+]
+Dfs = Annotated[bool, typer.Option("--dfs", help="Depth first: not the shortest counterexample.")]
+Html = Annotated[
+    str | None,
+    typer.Option("--html", metavar="FILE", help="Write the counterexample as a page."),
+]
+
 
 def check(
-    application: Annotated[
-        str,
-        typer.Argument(metavar="APP", help="The system: `module:system` or `file.py:system`."),
-    ],
-    depth: Annotated[
-        int | None, typer.Option("--depth", metavar="N", min=0, help="Look at most N steps far.")
-    ] = None,
-    states: Annotated[
-        int, typer.Option("--states", metavar="N", min=1, help="At most N different states.")
-    ] = STATES_MAX,
-    memory: Annotated[
-        int, typer.Option("--memory", metavar="MB", min=1, help="About as much memory.")
-    ] = BYTES_MAX // 1_000_000,
-    losses: Annotated[
-        str, typer.Option("--losses", metavar="N", help="Messages lost, in all; or any.")
-    ] = "0",
-    duplications: Annotated[
-        str, typer.Option("--duplications", metavar="N", help="Messages delivered twice; or any.")
-    ] = "0",
-    crashes: Annotated[
-        str, typer.Option("--crashes", metavar="N", help="Crashes of nodes, in all; or any.")
-    ] = "0",
-    timers: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--timers", metavar="[NAME=]N", help="Timers that run out, in all, or of one name."
-        ),
-    ] = None,
-    chance: Annotated[
-        list[float] | None,
-        typer.Option("--chance", metavar="X", help="A value for handlers that ask for chance."),
-    ] = None,
-    symmetry: Annotated[
-        list[str] | None,
-        typer.Option("--symmetry", metavar="A,B,...", help="Nodes that are equal."),
-    ] = None,
-    ordered: Annotated[
-        bool, typer.Option("--ordered", help="Messages of one link do not overtake each other.")
-    ] = False,
-    dfs: Annotated[
-        bool, typer.Option("--dfs", help="Depth first: not the shortest counterexample.")
-    ] = False,
-    html: Annotated[
-        str | None,
-        typer.Option("--html", metavar="FILE", help="Write the counterexample as a page."),
-    ] = None,
+    application: Application,
+    depth: Depth = None,
+    states: States = STATES_MAX,
+    memory: Memory = BYTES_MAX // 1_000_000,
+    losses: Losses = "0",
+    duplications: Duplications = "0",
+    crashes: Crashes = "0",
+    timers: Timers = None,
+    chance: Chance = None,
+    symmetry: Symmetry = None,
+    ordered: Ordered = False,
+    dfs: Dfs = False,
+    html: Html = None,
 ) -> None:
     """The command; its help text is in helptext.py."""
     with reported():

@@ -83,8 +83,18 @@ def explore(
         max_states=max_states,
         max_bytes=max_bytes,
     )
+    return _explored(system, bounds, list(symmetry), search == "depth", progress)
+
+
+def _explored(
+    system: System,
+    bounds: Bounds,
+    symmetry: list[Any],
+    depth_first: bool,
+    progress: Callable[[Progress], Any] | None,
+) -> Exploration:
     begun = time.perf_counter()
-    run = _Run(system, bounds, list(symmetry), search == "depth")
+    run = _Run(system, bounds, symmetry, depth_first)
     run.search(progress)
     verdicts = run.verdicts()
     return Exploration(
