@@ -98,6 +98,21 @@ class Voter(Node):
         return state, None
 
 
+class Heard(Node):
+    """Tells all others, and counts how many told it."""
+
+    def initial(self) -> int:
+        return 0
+
+    @on.start()
+    def start(self, state: int, peers: tuple[str, ...]) -> Any:
+        return state, send(peers, Token())
+
+    @on.message(Token)
+    def token(self, state: int) -> Any:
+        return state + 1, None
+
+
 class Safe(Node):
     """Writes down, tells `b`, and knows after a crash what it had written."""
 
