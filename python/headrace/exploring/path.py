@@ -84,7 +84,7 @@ class Path:
         return len(self.steps)
 
     def inputs(self, node: str) -> list[Input]:
-        """What a node takes on this path, in order: each an argument of `headrace.system.node.take`."""
+        """What a node takes on this path, in order: arguments of `headrace.system.node.take`."""
         found = []
         for step in self.steps:
             if step.node == node and step.action not in ("lose", "crash"):
