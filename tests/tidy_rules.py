@@ -41,6 +41,7 @@ ROOMS = (
     "supervision",
     "simulation",
     "live",
+    "exploring",
     "cluster",
     "debugger",
     "testing",

@@ -6,7 +6,7 @@ A ring buffer in shared memory puts events into one order; state machines, `step
 inputs: `Journal`; going back in time: `replay`, `History`. Systems of machines that talk to each
 other: `System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel`, `persist`,
 `postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`; live: `connect`, and
-`headrace.live`. Checking what clients saw: `Operation`, `linearizable`, `sequentially_consistent`,
+`headrace.live`; every state that they can reach: `explore`. Checking what clients saw: `Operation`, `linearizable`, `sequentially_consistent`,
 `list_anomalies`. What can go wrong: `errors`. The definition of what is right:
 `headrace.reference`, and `headrace.testing` to hold machines of your own to it.
 """
@@ -21,6 +21,7 @@ from headrace.checking import (
     sequentially_consistent,
 )
 from headrace.compose import Pipeline
+from headrace.exploring import Exploration, explore
 from headrace.journal import Journal
 from headrace.live import connect
 from headrace.machine import Machine, machine
@@ -68,6 +69,7 @@ __all__ = [
     "DeadLetter",
     "Delay",
     "Engine",
+    "Exploration",
     "History",
     "Journal",
     "Machine",
@@ -92,6 +94,7 @@ __all__ = [
     "cancel",
     "connect",
     "errors",
+    "explore",
     "faults",
     "get_include",
     "linearizable",

@@ -51,6 +51,7 @@ __all__ = [
     "EffectError",
     "EngineStopped",
     "EnvironmentFailure",
+    "ExplorationFailed",
     "ForkedHandle",
     "HandshakeFailed",
     "HeadraceError",
@@ -192,6 +193,10 @@ class RequestFailed(HeadraceError):
 
 class SimulationFailed(HeadraceError, AssertionError):
     """A property does not hold in a simulated run; the message says which, and how to see it."""
+
+
+class ExplorationFailed(HeadraceError, AssertionError):
+    """A property does not hold in a state that can be reached; the message says how."""
 
 
 class StaleCall(UsageError):

@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from headrace.errors import MachineError
 from headrace.state import field_names, state_digest
 
@@ -51,6 +53,9 @@ def _text(value: Any) -> str:
     names = field_names(value)
     if names is not None:
         members = ", ".join(_text(getattr(value, name)) for name in names)
+        return f"{_name(kind, None)}({members})"
+    if isinstance(value, msgspec.Struct):
+        members = ", ".join(_text(getattr(value, name)) for name in value.__struct_fields__)
         return f"{_name(kind, None)}({members})"
     return f"{_name(kind, None)}<{state_digest(value)}>"
 

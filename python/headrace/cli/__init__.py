@@ -13,6 +13,7 @@ import typer
 
 from . import helptext as _helptext
 from .anomalies import anomalies as _anomalies
+from .check import check as _check
 from .debug import debug as _debug
 from .journal import journal as _journal
 from .linearizable import linearizable as _linearizable
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command("run", help=_helptext.RUN, no_args_is_help=True)(_run)
 app.command("replay", help=_helptext.REPLAY, no_args_is_help=True)(_replay)
 app.command("debug", help=_helptext.DEBUG, no_args_is_help=True)(_debug)
+app.command("check", help=_helptext.CHECK_SYSTEM, no_args_is_help=True)(_check)
 app.command("linearizable", help=_helptext.LINEARIZABLE, no_args_is_help=True)(_linearizable)
 app.command("simulate", help=_helptext.SIMULATE, no_args_is_help=True)(_simulate)
 app.command("anomalies", help=_helptext.ANOMALIES, no_args_is_help=True)(_anomalies)

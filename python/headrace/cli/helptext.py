@@ -278,3 +278,26 @@ ANOMALIES = paragraphs(
     [green]headrace anomalies history.jsonl[/]
     """
 )
+
+CHECK_SYSTEM = paragraphs(
+    r"""
+    Look at every state that a system can reach, and tell what holds in them: in which order ever
+    messages arrive and timers run out, and, as far as the options allow it, whatever is lost,
+    delivered twice, or crashes.
+
+    APP is a headrace.System, or a function without arguments that makes one. Its
+    [bold]always[/] must hold in every state, [bold]sometimes[/] in one at least,
+    [bold]eventually[/] at some time on each path on which nothing is put off for ever. A handler
+    that raises is a counterexample as well. Time stands still: a timer that is set may run out at
+    any time.
+
+    Shown are how many states were made, how many are different, how far the farthest is, and the
+    shortest counterexample, step by step; --html draws it.
+
+    [bold]Exit code.[/] 0: all holds. 1: something does not. 2: wrong use. 3: unknown, because not
+    all was looked at, or not to the end. 130: stopped by Ctrl-C; 143: by SIGTERM.
+
+    [green]headrace check locks.py:system[/]
+    [green]headrace check locks.py:system --losses 1 --crashes 1 --timers retry=2 --html bad.html[/]
+    """
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -43,12 +44,17 @@ def load_system(application: str) -> System:
 
 
 def load_one(application: str, kind: type[T], noun: str) -> T:
-    """The same for another kind of value, of which there must be one by that name."""
+    """The same for another kind of value: one of that name, or what a function of it makes."""
 
     def all_in(module: ModuleType) -> list[str]:
         return [name for name, value in vars(module).items() if isinstance(value, kind)]
 
     found, where = _find(application, noun, all_in)
+    if inspect.isfunction(found):
+        try:
+            found = found()
+        except Exception as error:
+            raise UsageError(f"{where} cannot be called: {explain(error)}") from error
     if not isinstance(found, kind):
         raise UsageError(
             f"{where} is {_kind_of(found)}, no {noun}; make one in the file: "
