@@ -6,9 +6,10 @@ A ring buffer in shared memory puts events into one order; state machines, `step
 inputs: `Journal`; going back in time: `replay`, `History`. Systems of machines that talk to each
 other: `System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel`, `persist`,
 `postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`; live: `connect`, and
-`headrace.live`; every state that they can reach: `explore`. Checking what clients saw: `Operation`, `linearizable`, `sequentially_consistent`,
-`list_anomalies`. What can go wrong: `errors`. The definition of what is right:
-`headrace.reference`, and `headrace.testing` to hold machines of your own to it.
+`headrace.live`; every state that they can reach: `explore`. Checking what clients saw: `Operation`,
+`linearizable`, `sequentially_consistent`, `list_anomalies`. What can go wrong: `errors`. The
+definition of what is right: `headrace.reference`, and `headrace.testing` to hold machines of your
+own to it.
 """
 
 from headrace import errors, wait

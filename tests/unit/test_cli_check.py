@@ -114,7 +114,7 @@ def test_not_complete(options: tuple[Any, ...], reason: str) -> None:
         (("systems.py:goood",), "systems.py has no 'goood'; did you mean 'good'?"),
         (("systems.py",), "names no system: give module:system or file.py:system; in systems.py"),
         (("none.py:good",), "none.py: no such file, so there is no system in it"),
-        (("machines.py:total",), "is of type"),
+        (("machines.py:total",), "machines.py:total is a function, no system"),
         (("systems.py:NODES",), "systems.py:NODES is of type dict, no system"),
         (("systems.py:good", "--losses", "few"), "--losses few: a whole number, 0 or more, or any"),
         (("systems.py:good", "--timers", "tick=x"), "--timers x: a whole number"),

@@ -24,7 +24,7 @@ from headrace.checking.keys import state_key
 from headrace.engine.effects import Cancel, Persist, Postpone, Reply, Request, Send, Timer
 from headrace.errors import EffectError
 from headrace.exploring.bounds import Bounds, Budgets, can_pay, paid
-from headrace.simulation.node_disk import Durable
+from headrace.system.durable import Durable
 from headrace.system.node import Input, Node, take
 from headrace.system.system import System
 

@@ -23,7 +23,7 @@ from headrace.engine.effects import (
     Timer,
 )
 from headrace.errors import EffectError
-from headrace.simulation.node_disk import Durable
+from headrace.system.durable import Durable
 from headrace.system.node import Input, Node, take
 
 NEW, UP, DOWN = range(3)  # as in headrace.engine.transitions
