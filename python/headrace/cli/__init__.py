@@ -1,4 +1,4 @@
-"""The command line: `headrace run`, `replay`, `debug`, `linearizable`, `journal`, `rings`.
+"""The command line: `headrace run`, `replay`, `debug`, `serve`, `call`, `linearizable` and more.
 
 Also `python -m headrace`.
 """
@@ -12,12 +12,14 @@ from typing import Annotated
 import typer
 
 from . import helptext as _helptext
+from .call import call as _call
 from .debug import debug as _debug
 from .journal import journal as _journal
 from .linearizable import linearizable as _linearizable
 from .replay import replay as _replay
 from .rings import rings as _rings
 from .run import run as _run
+from .serve import serve as _serve
 
 __all__ = ["app", "main"]
 
@@ -32,6 +34,8 @@ app = typer.Typer(
 app.command("run", help=_helptext.RUN, no_args_is_help=True)(_run)
 app.command("replay", help=_helptext.REPLAY, no_args_is_help=True)(_replay)
 app.command("debug", help=_helptext.DEBUG, no_args_is_help=True)(_debug)
+app.command("serve", help=_helptext.SERVE, no_args_is_help=True)(_serve)
+app.command("call", help=_helptext.CALL, no_args_is_help=True)(_call)
 app.command("linearizable", help=_helptext.LINEARIZABLE, no_args_is_help=True)(_linearizable)
 app.add_typer(_journal, name="journal", help=_helptext.JOURNAL)
 app.command("rings", help=_helptext.RINGS)(_rings)

@@ -120,6 +120,11 @@ class NodeMachine(Machine):
         super().__init__()
         self._classes = known_classes(self)
 
+    @property
+    def source(self) -> str:
+        """The class of the node: its handlers are what somebody wants to look at."""
+        return f"{type(self.node).__module__}.{type(self.node).__qualname__}"
+
     def initial(self) -> NodeMachineState:
         return NodeMachineState()
 
