@@ -37,8 +37,9 @@ class Machine:
     has none), and defines `initial(self)` and `step(self, state, ...)`; optionally
     `step_batch(self, state, events) -> (state, outputs)` and `native = Native(...)`; optionally
     `name` (at most 64 bytes), `version`, and `classes`, those that its states hold and that neither
-    its module nor the annotations of the initial state know of, for snapshots. It is checked when
-    it is made. Raises MachineError, DtypeError.
+    its module nor the annotations of the initial state know of, for snapshots; and
+    `describe(self, event)`, an event in words, for the debugger. It is checked when it is made.
+    Raises MachineError, DtypeError.
 
     A step must depend on nothing but its arguments and change nothing but the state: no clock, no
     randomness, no I/O. Immutable once made, so usable from any thread.
@@ -52,6 +53,7 @@ class Machine:
     step_batch: Any = None
     native: Native | None = None
     classes: tuple[Any, ...] = ()
+    describe: Any = None
 
     # Set by headrace.compose, which knows machines; machines do not know it.
     _sequence_with: ClassVar[Callable[[Any, Any], Any]]

@@ -169,7 +169,7 @@ def test_timeouts() -> None:
     ("options", "error", "words"),
     [
         ({"capacity": 100}, CapacityError, "100 is not a power of two .* try 128"),
-        ({"on_error": "ignore"}, UsageError, "'halt' or 'dead_letter', not 'ignore'"),
+        ({"on_error": "ignore"}, UsageError, "'halt', 'dead_letter' or a function, not 'ignore'"),
         ({"keep_outputs": -1}, UsageError, "keep_outputs must be an integer of 0 or more"),
         ({"keep_outputs": True}, UsageError, "keep_outputs must be an integer of 0 or more"),
         ({"dead_letters_max": 1.5}, UsageError, "dead_letters_max must be an integer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,27 @@ def test_with_block_raises_what_halted_it() -> None:
         engine.publish(with_failures(5, 3))
         raise KeyError("the block's own")
     assert "while closing the engine" in "".join(caught.value.__notes__)
+
+
+def test_a_function_decides(tmp_path: Path) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def decide(error: StepError, event: Any) -> bool:
+        asked.append((error.sequence, int(event["value"][0])))
+        return error.sequence != 7
+
+    engine = hr.Engine(totals, 16, on_error=decide, journal=tmp_path)
+    engine.publish(with_failures(10, 3, 5, 7, 9))
+    with pytest.raises(StepError, match="negative: -7"):
+        engine.drain()
+    assert asked == [(3, -3), (5, -5), (7, -7)]
+    assert engine.dead_letters == ()
+    assert engine.sequence == 7
+    with pytest.raises(StepError):
+        engine.close()
+    with hr.Engine(totals, 16, on_error=lambda error, event: True, journal=tmp_path) as engine:
+        assert engine.sequence == 10  # those of the journal as well
+        assert engine.dead_letters == ()
 
 
 def test_dead_letters_are_kept_and_passed_over() -> None:

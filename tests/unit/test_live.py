@@ -47,6 +47,7 @@ def test_calls_are_answered(tmp_path: Path) -> None:
             assert await client.call(Add(5)) == Total(5, 1)
             assert await client.call(Add(-2, note="n" * 5000)) == Total(3, 2)
             assert await client.call(Long(100_000)) == "x" * 100_000
+            assert await client.call(Add(0, note="n" * 1_048_000)) == Total(3, 3)  # over a ring
             assert await client.call(Lead("a")) == "a"
 
     asyncio.run(run())
@@ -241,6 +242,8 @@ def test_unix_sockets_and_a_second_node_on_one_journal(tmp_path: Path) -> None:
             second = Server(COUNTER, "a", places, journal=tmp_path / "a.journal")
             with pytest.raises(JournalLocked):
                 await second.start()
+            with pytest.raises(OSError, match="another process listens there"):
+                await Server(COUNTER, "a", places).start()
             async with client_of(servers) as client:
                 assert await client.call(Add(1)) == Total(2, 2)
         assert not (tmp_path / "a.socket").exists()

@@ -13,6 +13,7 @@ import typer
 
 from . import helptext as _helptext
 from .anomalies import anomalies as _anomalies
+from .call import call as _call
 from .check import check as _check
 from .debug import debug as _debug
 from .journal import journal as _journal
@@ -20,6 +21,7 @@ from .linearizable import linearizable as _linearizable
 from .replay import replay as _replay
 from .rings import rings as _rings
 from .run import run as _run
+from .serve import serve as _serve
 from .simulate import simulate as _simulate
 
 __all__ = ["app", "main"]
@@ -36,6 +38,8 @@ app.command("run", help=_helptext.RUN, no_args_is_help=True)(_run)
 app.command("replay", help=_helptext.REPLAY, no_args_is_help=True)(_replay)
 app.command("debug", help=_helptext.DEBUG, no_args_is_help=True)(_debug)
 app.command("check", help=_helptext.CHECK_SYSTEM, no_args_is_help=True)(_check)
+app.command("serve", help=_helptext.SERVE, no_args_is_help=True)(_serve)
+app.command("call", help=_helptext.CALL, no_args_is_help=True)(_call)
 app.command("linearizable", help=_helptext.LINEARIZABLE, no_args_is_help=True)(_linearizable)
 app.command("simulate", help=_helptext.SIMULATE, no_args_is_help=True)(_simulate)
 app.command("anomalies", help=_helptext.ANOMALIES, no_args_is_help=True)(_anomalies)

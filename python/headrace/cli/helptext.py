@@ -199,6 +199,44 @@ REPLAY = paragraphs(
     """
 )
 
+SERVE = paragraphs(
+    """
+    Run one node of a system: journaled, and reachable by its peers and by clients.
+
+    The node goes on from its journal, as a node in a simulated world does after a crash: with what
+    it has persisted. Nothing that it says leaves before its input is safe. Give the same addresses
+    to every node; its own is where it listens. What comes from outside and is no message ends one
+    connection, and never the node.
+
+    [bold]A secret[/] is proved and never sent; make one with [green]openssl rand -hex 32[/]. It
+    keeps others out, and hides nothing from who listens in: for that there is TLS.
+
+    [bold]SIGTERM and Ctrl-C[/] stop it cleanly; a second one at once.
+
+    [bold]Exit code.[/] 0: told to stop. 1: the journal failed, or a timer or start raised. 2: wrong
+    use.
+
+    [green]headrace serve store.py:store --node a --dir a.journal -a a=unix:a.socket \
+-a b=unix:b.socket[/]
+    [green]headrace debug a.journal store.py:store.a[/]
+    """
+)
+
+CALL = paragraphs(
+    """
+    Ask a live system one thing, and print the reply.
+
+    It is tried again, at other nodes as well, until there is a reply or the time is over. The
+    request is written as in Python, with a type of the system and plain values in it; it is read,
+    and not run.
+
+    [bold]Exit code.[/] 0: a reply. 1: none in time; or the request is refused, or has failed. 2:
+    wrong use.
+
+    [green]headrace call store.py:store 'Put(key="x", value=1)' -a a=unix:a.socket[/]
+    """
+)
+
 LINEARIZABLE = paragraphs(
     r"""
     Check whether what clients saw of a system is what a machine could have answered, one operation

@@ -92,6 +92,7 @@ class _Walk:
         self._history = history
         machine = history.machine
         self._machines = stages_of(machine)
+        self._describe = self._machines[0].describe
         self._messages = 0
         self._now = Happened(begin, 0, [])
         self._fold = Fold(machine, None, self._failed)
@@ -104,7 +105,7 @@ class _Walk:
             shortened(name_of(machine)),
             ["input", *[shortened(each.name) for each in self._machines], "outputs"],
             [
-                field_names(self._machines[0].event),
+                ["input"] if self._describe else field_names(self._machines[0].event),
                 *[[] if (form := each.output) is None else field_names(form)
                   for each in self._machines],
             ],
@@ -118,7 +119,7 @@ class _Walk:
             tracker = StateTracker(fold.live_state, stage_names(self._history.machine))
         for events, times in self._history.events(stretch.begin, stretch.end):
             for index in range(len(events)):
-                self._now = Happened(fold.sequence, int(times[index]), record_texts(events[index]))
+                self._now = Happened(fold.sequence, int(times[index]), self._input(events[index]))
                 stretch.happened.append(self._now)
                 fold.run(events[index : index + 1], times[index : index + 1])
                 if tracker is not None:
@@ -126,6 +127,9 @@ class _Walk:
         if tracker is not None:
             stretch.tree, stretch.shapes = tracker.tree, tracker.shapes.table
         return stretch
+
+    def _input(self, event: Any) -> list[str]:
+        return record_texts(event) if self._describe is None else [shortened(self._describe(event))]
 
     def _made(self, depth: int, records: Records) -> None:
         self._messages += len(records)

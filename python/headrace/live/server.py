@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import traceback
 from collections.abc import Mapping
@@ -92,6 +93,7 @@ class Server:
         self._handled = _handled(self.machine)
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._tasks: list[asyncio.Task[Any]] = []
+        self._carrying: asyncio.Task[Any] | None = None
         self._serving: set[asyncio.Task[Any]] = set()
         self._host: Host | None = None
         self._server: asyncio.Server | None = None
@@ -122,9 +124,9 @@ class Server:
             Host, self.machine, self._journal, self.limits.inputs_max, self._step_failed
         )
         try:
+            self._carrying = self._task(self._host.carry_out(self._on_effect))
+            self._host.start()  # before anybody can say something
             await self._begin_to_listen()
-            self._task(self._host.carry_out(self._on_effect))
-            self._host.start()
             self._task(self._watch())
             for peer in self.peers.values():
                 self._task(peer.run())
@@ -135,6 +137,7 @@ class Server:
     async def _begin_to_listen(self) -> None:
         where, tls = self._listen, self._tls
         if where.path:
+            await _check_free(where.path)
             self._server = await asyncio.start_unix_server(self._accept, where.path)
             self.address = where
             return
@@ -145,10 +148,11 @@ class Server:
         port = self._server.sockets[0].getsockname()[1]
         self.address = Address(where.host, port)
 
-    def _task(self, running: Any) -> None:
+    def _task(self, running: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.create_task(running)
         self._tasks.append(task)
         task.add_done_callback(self._task_ended)
+        return task
 
     def _task_ended(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and task.exception() is not None:
@@ -171,28 +175,31 @@ class Server:
         await asyncio.shield(self._over)
 
     async def stop(self) -> None:
-        """End all connections, let the node finish what it was given, and seal the journal."""
+        """End all connections, let the node finish what it was given, and seal the journal.
+
+        Raises what `Engine.close` raises.
+        """
         if self._server is not None:
             self._server.close()
+            if self._listen.path:
+                with contextlib.suppress(OSError):
+                    os.unlink(self._listen.path)
         self.guests.end_all("the node stops")
-        carrying, others = self._tasks[:1], self._tasks[1:]
-        for task in [*others, *self._serving]:
-            task.cancel()
-        for handle in self._timers.values():
-            handle.cancel()
-        self._timers.clear()
-        if self._host is not None:
-            try:
+        for task in [*self._tasks, *self._serving]:
+            if task is not self._carrying:  # effects have to go somewhere until the engine ends
+                task.cancel()
+        try:
+            if self._host is not None:
                 await asyncio.to_thread(self._host.close)
-            finally:
-                for task in carrying:
-                    task.cancel()
-        await asyncio.gather(*self._tasks, *self._serving, return_exceptions=True)
-        if self._over is not None and self._over.done():
-            self._over.exception()  # it was told, or nobody waits
-        if self._listen.path:
-            with contextlib.suppress(OSError):
-                os.unlink(self._listen.path)
+        finally:
+            if self._carrying is not None:
+                self._carrying.cancel()
+            await asyncio.gather(*self._tasks, *self._serving, return_exceptions=True)
+            for handle in self._timers.values():
+                handle.cancel()
+            self._timers.clear()
+            if self._over is not None and self._over.done():
+                self._over.exception()  # it was told, or nobody waits
 
     @property
     def host(self) -> Host:
@@ -342,6 +349,16 @@ class Server:
             return  # they send again what they need
         payload = pack(Numbered(number, told.encode("utf-8", "replace")[:1000]))
         self._send_to_client(client, encode_frame(FAILED, payload))
+
+
+async def _check_free(path: str) -> None:
+    """A socket that somebody listens on is not taken from him; one that was left behind is."""
+    try:
+        _, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        return
+    writer.close()
+    raise OSError(errno.EADDRINUSE, "another process listens there", path)
 
 
 def _handled(machine: Any) -> set[tuple[int, Any]]:

@@ -120,6 +120,11 @@ class NodeMachine(Machine):
         super().__init__()
         self._classes = known_classes(self)
 
+    @property
+    def source(self) -> str:
+        """The class of the node: its handlers are what somebody wants to look at."""
+        return f"{type(self.node).__module__}.{type(self.node).__qualname__}"
+
     def initial(self) -> NodeMachineState:
         return NodeMachineState()
 
@@ -227,7 +232,7 @@ class NodeMachine(Machine):
                 return f"timer {name!r}" if body else f"timer number {event['number']}"
             said = repr(self.codec.decode(body))
         except Exception:  # the last piece of something longer
-            said = f"{len(body)} bytes"
+            said = f"the last {len(body)} bytes"
         number = f" (number {event['number']})" if kind in (REQUEST, REPLY) else ""
         return f"{KINDS.get(kind, kind)} from {source}{number}: {said}"
 

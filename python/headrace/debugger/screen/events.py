@@ -9,7 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.events import Click
 from textual.message import Message
 
-from headrace.debugger.layout import Columns, clock, is_number
+from headrace.compose import stages_of
+from headrace.debugger.layout import Columns, cell, clock, is_number
 from headrace.debugger.screen.rows import Piece, Rows
 from headrace.debugger.session import Session
 from headrace.errors import HeadraceError
@@ -39,7 +40,9 @@ class EventList(Rows):
         super().__init__(**options)
         self._session = session
         self._kept: dict[int, tuple[list[str], str, list[bool]]] = {}
-        self._columns = Columns(session.dtype.names or ("value",))
+        self._describe = stages_of(session.machine)[0].describe
+        names = session.dtype.names or ("value",)
+        self._columns = Columns(names if self._describe is None else ("input",))
 
     def row_count(self) -> int:
         """As many as there are inputs, or as pass."""
@@ -88,7 +91,8 @@ class EventList(Rows):
             pieces.append((f"  {time}", "dim"))
         room = width - sum(len(text) for text, _ in pieces)
         behind = sequence >= self._session.place
-        pieces.append((self._cells(cells, flush, room), "dim" if behind else "text"))
+        told = self._cells(cells, flush, room) if self._describe is None else f"  {cells[0]}"
+        pieces.append((told[:room], "dim" if behind else "text"))
         return pieces
 
     def _cells(self, cells: list[str], flush: list[bool] | None, room: int) -> str:
@@ -125,8 +129,11 @@ class EventList(Rows):
         for events, times in self._session.pages.events(begin, end):
             for event, time in zip(events, times, strict=True):
                 values = [event] if names is None else [event[name] for name in names]
-                cells = self._columns.add(values)
                 flush = [is_number(value) for value in values]
+                if self._describe is not None:
+                    cells = [cell(self._describe(event))]  # whole: there is no column behind it
+                else:
+                    cells = self._columns.add(values)
                 self._kept[begin] = cells, clock(int(time)), flush
                 begin += 1
 
