@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mutants.checking_mutants import CHECKING_BUILT_MUTANTS, CHECKING_MUTANTS
 from mutants.engine_mutants import ENGINE_MUTANTS
 from mutants.handle_mutants import HANDLE_MUTANTS
 from mutants.journal_mutants import JOURNAL_MUTANTS
@@ -11,6 +12,14 @@ from mutants.recovery_mutants import RECOVERY_MUTANTS
 from mutants.replay_mutants import REPLAY_MUTANTS
 from mutants.ring_mutants import RING_MUTANTS
 
-BUILT = [*RING_MUTANTS, *HANDLE_MUTANTS, *ENGINE_MUTANTS]  # compiled anew, then found by a test
-PLAIN = [*JOURNAL_MUTANTS, *RECOVERY_MUTANTS, *RECORDER_MUTANTS, *REPLAY_MUTANTS]  # as they are
+# Compiled anew, then found by a test.
+BUILT = [*RING_MUTANTS, *HANDLE_MUTANTS, *ENGINE_MUTANTS, *CHECKING_BUILT_MUTANTS]
+# As they are.
+PLAIN = [
+    *JOURNAL_MUTANTS,
+    *RECOVERY_MUTANTS,
+    *RECORDER_MUTANTS,
+    *REPLAY_MUTANTS,
+    *CHECKING_MUTANTS,
+]
 SANITIZED = ORDER_MUTANTS  # compiled anew, then found by a sanitizer

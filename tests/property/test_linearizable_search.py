@@ -152,6 +152,18 @@ def test_what_changes_nothing_now_is_needed_behind_its_return(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_what_is_lost_early_ends_late(way: str) -> None:
+    """Once 2 is written nobody can read 1 again; but it is only the last read that cannot be."""
+    history = [
+        write(0, 0, 100, 1),
+        write(1, 0, 100, 2),
+        *(read(2, call, call + 1, value) for call, value in ((1, 1), (3, 2), (5, 1))),
+    ]
+    assert agree(history, "register", way) == "bad"
+    assert decided(history, register)[1] == 2  # by return
+
+
+@pytest.mark.parametrize("way", WAYS)
 @example(count=70)
 @given(count=st.integers(60, 70))
 @settings(max_examples=3)
