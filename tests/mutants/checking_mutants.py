@@ -29,16 +29,16 @@ CHECKING_BUILT_MUTANTS = [
     Planted(
         "what was taken is not looked at again", "what is right is bad", LINEARIZING,
         "                self._check_taken(at)\n", "                pass\n",
-        SEARCHED + "what_changes_nothing_now_may_be_needed_later"),
+        SEARCHED + "what_changed_nothing_so_far_may_be_needed_later"),
     Planted(
         "only what is open is looked at again", "what is right is bad", LINEARIZING,
         "        for number in range(first, low):\n", "        for number in range(low, low):\n",
-        SEARCHED + "what_changes_nothing_now_is_needed_behind_its_return"),
+        SEARCHED + "what_changed_nothing_so_far_may_be_needed_behind_others"),
     Planted(
         "more used up stands for less", "what is right is bad", LINEARIZING,
         "self.sets[other * each + place] & ~self.sets[at * each + place]",
         "self.sets[at * each + place] & ~self.sets[other * each + place]",
-        QUICK),
+        SEARCHED + "in_which_order_they_are_tried_is_all_the_same"),
     Planted(
         "info never tried", "what took effect late is bad", LINEARIZING,
         "            if after >= 0 and after != state:\n", "            if False:\n",
@@ -60,7 +60,7 @@ CHECKING_BUILT_MUTANTS = [
         "                    if not has_bit(info, by - problem.count):\n"
         "                        return True\n",
         "                    pass\n",
-        QUICK),
+        SEARCHED + "what_nobody_knows_of_may_still_come"),
     Planted(
         "all that comes later is looked at", "another operation is blamed", SWEEPING,
         "            if number >= end or looks == LOST_LOOKS_MAX:\n",
@@ -70,7 +70,7 @@ CHECKING_BUILT_MUTANTS = [
         "changes not told", "what is right is bad", SWEEPING,
         "                self.changes[self.problem.kind.items[number]] = 1\n",
         "                pass\n",
-        SEARCHED + "what_changes_nothing_now_may_be_needed_later"),
+        SEARCHED + "what_changed_nothing_so_far_may_be_needed_later"),
 ]  # fmt: skip
 
 CHECKING_MUTANTS = [
