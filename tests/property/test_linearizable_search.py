@@ -151,7 +151,7 @@ def test_what_changed_nothing_so_far_may_be_needed_later(way: str) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_what_changed_nothing_so_far_may_be_needed_behind_others(way: str) -> None:
     """As before, but it is the first to return: at once it is behind what is still open."""
-    history = [write(1, 2, 5, 0), write(2, 2, 20, 6), read(3, 2, 20, 6), read(4, 6, 7, 0)]
+    history = [write(1, 2, 5, 0), write(2, 2, 20, 6), read(3, 2, 6, 6), read(4, 7, 8, 0)]
     assert agree(history, "register", way) == "ok"
 
 
