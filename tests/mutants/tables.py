@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mutants.checking_mutants import CHECKING_BUILT_MUTANTS, CHECKING_MUTANTS
 from mutants.engine_mutants import ENGINE_MUTANTS
 from mutants.exploring_mutants import EXPLORING_BUILT, EXPLORING_MUTANTS
 from mutants.handle_mutants import HANDLE_MUTANTS
@@ -13,7 +14,13 @@ from mutants.replay_mutants import REPLAY_MUTANTS
 from mutants.ring_mutants import RING_MUTANTS
 
 # Compiled anew, then found by a test.
-BUILT = [*RING_MUTANTS, *HANDLE_MUTANTS, *ENGINE_MUTANTS, *EXPLORING_BUILT]
+BUILT = [
+    *RING_MUTANTS,
+    *HANDLE_MUTANTS,
+    *ENGINE_MUTANTS,
+    *EXPLORING_BUILT,
+    *CHECKING_BUILT_MUTANTS,
+]
 # As they are.
 PLAIN = [
     *JOURNAL_MUTANTS,
@@ -21,5 +28,6 @@ PLAIN = [
     *RECORDER_MUTANTS,
     *REPLAY_MUTANTS,
     *EXPLORING_MUTANTS,
+    *CHECKING_MUTANTS,
 ]
 SANITIZED = ORDER_MUTANTS  # compiled anew, then found by a sanitizer

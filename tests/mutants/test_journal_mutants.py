@@ -1,4 +1,4 @@
-"""Each planted bug of the journal, its recovery and its replay is caught by the test it names.
+"""Each planted bug of plain Python is caught by the test it names.
 
 These files are plain Python, so each bug is planted in a copy of them, and nothing is built. A bug
 counts as caught when a test fails, and not when it takes too long: then its table wants another

@@ -1,4 +1,4 @@
-"""Each planted bug of the compiled ring and engine is caught, by the test that its table names.
+"""Each planted bug of what is compiled is caught, by the test that its table names.
 
 The unchanged sources are built once; each bug is planted in a copy of that, and what it changes is
 built again. A bug counts as caught when a test fails: a build or a collection that breaks does not.

@@ -6,6 +6,7 @@ Both must come to the same verdict; if it is bad, to the same operation, and to 
 from __future__ import annotations
 
 import math
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from headrace.checking.history import place
 from headrace.checking.numbering import Numbered
 from headrace.checking.search import Search
 from headrace.checking.specification import Specification
+from headrace.engine.linearizing import Linearizer
 
 MODELS = {"register": register, "queue": queue, "log": log}
 WAYS = {"short": 20_000, "swept": 0}  # after how many configurations it sweeps
@@ -139,16 +141,63 @@ def test_what_changes_nothing_now_may_be_needed_later(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_changes_nothing_now_is_needed_behind_its_return(way: str) -> None:
-    """As before, but here it is the first to return, and what is not in the order is later."""
-    history = [
-        write(0, 0, 1, 5),
-        write(1, 2, 5, 5),
-        write(2, 2, 20, 6),
-        read(3, 2, 20, 6),
-        read(4, 6, 7, 5),
-    ]
+def test_what_changed_nothing_so_far_may_be_needed_later(way: str) -> None:
+    """The write of 0 is the first thing that is tried, and leaves the state as it is."""
+    history = [write(1, 2, 9, 0), write(2, 2, 9, 6), read(3, 3, 4, 6), read(3, 5, 6, 0)]
     assert agree(history, "register", way) == "ok"
+    assert agree([*history, read(3, 7, 8, 6)], "register", way) == "bad"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_changed_nothing_so_far_may_be_needed_behind_others(way: str) -> None:
+    """As before, but it is the first to return: at once it is behind what is still open."""
+    history = [write(1, 2, 5, 0), write(2, 2, 20, 6), read(3, 2, 6, 6), read(4, 7, 8, 0)]
+    assert agree(history, "register", way) == "ok"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_nobody_knows_of_may_still_come(way: str) -> None:
+    unknown = [
+        Operation(client, 0, None, (WRITE, 1, 0), None, "info") for client in ("u", "v", "w")
+    ]
+    rest = [
+        read(1, 1, 2, 1),
+        write(1, 3, 4, 2),
+        read(1, 5, 6, 2),
+        read(1, 7, 8, 1),
+    ]
+    assert agree([*unknown, *rest], "register", way) == "ok"
+    assert agree([*unknown[:2], *rest], "register", way) == "ok"
+    assert agree([*unknown[:1], *rest], "register", way) == "bad"
+
+
+def test_in_which_order_they_are_tried_is_all_the_same() -> None:
+    """What may never have taken effect is used up first, and is needed later."""
+    history = [
+        Operation("u", 0, None, (WRITE, 1, 0), None, "info"),
+        write(1, 0, 5, 3),
+        write(2, 0, 5, 4),
+        read(3, 6, 7, 4),
+        read(3, 8, 9, 1),
+    ]
+    numbered = Numbered(place(history), Specification(register))
+    for order in permutations(range(len(history))):
+        search = Linearizer(numbered.problem(), list(order), numbered.count, numbered.count)
+        assert search.run(10**6)
+        assert search.done >= 0
+        assert search.order(search.done)[-2:] == [numbered.count, numbered.count - 1]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_lost_early_ends_late(way: str) -> None:
+    """Once 2 is written nobody can read 1 again; but it is only the last read that cannot be."""
+    history = [
+        write(0, 0, 100, 1),
+        write(1, 0, 100, 2),
+        *(read(2, call, call + 1, value) for call, value in ((1, 1), (3, 2), (5, 1))),
+    ]
+    assert agree(history, "register", way) == "bad"
+    assert decided(history, register)[1] == 2  # by return
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -125,6 +125,13 @@ def test_parts_that_are_consistent_need_not_be_so_together() -> None:
     assert sequentially_consistent(history, registers).verdict == "bad"
 
 
+def test_info_does_not_come_before_what_its_client_did() -> None:
+    unknown = write("a", 4, None, 2, status="info")
+    history = [write("a", 0, 1, 1), unknown, read("b", 0, 1, 2), read("b", 2, 3, 1)]
+    assert sequentially_consistent(history, registers).verdict == "bad"
+    assert sequentially_consistent([*history[:3], read("b", 2, 3, 2)], registers).verdict == "ok"
+
+
 def test_unknown_in_time_and_memory() -> None:
     history = hard("unique", 10, 300)
     stale = replace(history[250], input=(0, 0, 0), output=10**6)

@@ -10,6 +10,8 @@ import headrace as hr
 from headrace import Operation, list_anomalies
 from headrace.checking import Anomalies
 from headrace.checking.anomalies import NAMES
+from headrace.checking.cycles import kind_of
+from headrace.checking.dependencies import Edge
 from headrace.checking.models import MODELS
 from headrace.errors import OperationError, UsageError
 
@@ -285,6 +287,34 @@ def test_more_than_one_is_counted() -> None:
     result = list_anomalies(history)
     assert [(one.name, one.count) for one in result.found] == [("garbage-read", 3)]
     assert "garbage-read (3):" in str(result).splitlines()
+
+
+def test_what_nobody_read_came_last() -> None:
+    """T1 read before it, T2 appended it and did not see T1's: write skew."""
+    history = at_once(
+        [append("x", 1)],
+        [read("x", 1), append("y", 1)],
+        [read("y"), append("x", 2)],
+    )
+    assert [one.name for one in list_anomalies(history).found] == ["G2-item"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "name"),
+    [
+        ("ww ww", "G0"),
+        ("ww wr", "G1c"),
+        ("ww process", "G0-process"),
+        ("wr process realtime", "G1c-realtime"),
+        ("wr rw ww", "G-single"),
+        ("rw wr rw ww", "G-nonadjacent"),
+        ("wr rw rw", "G2-item"),
+        ("rw wr ww rw", "G2-item"),
+        ("rw realtime process rw", "G2-item-realtime"),
+    ],
+)
+def test_names_of_cycles(kinds: str, name: str) -> None:
+    assert kind_of([Edge(kind, "") for kind in kinds.split()]) == name
 
 
 def test_models_go_from_weak_to_strong() -> None:

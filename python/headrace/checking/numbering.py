@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 from heapq import heappop, heappush
 from typing import Any
@@ -19,7 +20,9 @@ from headrace.checking.specification import Specification
 from headrace.engine.histories import Problem
 
 _NEVER = 2**31 - 1
-_LATE = math.inf
+_LATE = (math.inf, 0)
+_TEXTS_MAX = 100  # that are looked through for a part of them
+_Due = tuple[Any, int]
 _TELLING = 8  # operations with the same answer: it tells much of the state that it is right
 
 
@@ -133,36 +136,35 @@ class Numbered:
         """In which order to try them, the smallest first. Guesses: they change no verdict.
 
         What has come back in an answer took effect before that: those are tried in the order in
-        which a value of theirs was first seen. Of which nothing was seen are tried last; or, in the
-        second guess, by their return.
+        which a value of theirs was first seen, and if that was together, in which they stood there.
+        Of which nothing was seen are tried last; or, in the second guess, by their return.
         """
-        seen = self._seen()
-        due = [self._due(number, seen) for number in range(len(self.placed))]
-        returns = [*self.returns, *[_LATE] * (len(self.placed) - self.count)]
+        seen = _Seen(self)
+        due = [seen.due(number) for number in range(len(self.placed))]
+        returns = [*self.returns, *[math.inf] * (len(self.placed) - self.count)]
         by_return = [
-            returned if seen_at is None else seen_at
-            for seen_at, returned in zip(due, returns, strict=True)
+            (returned, 0) if at is None else at for at, returned in zip(due, returns, strict=True)
         ]
         return [self._rank(due), self._rank(by_return)]
 
-    def _rank(self, due: list[Any]) -> list[int]:
+    def _rank(self, due: Sequence[_Due | None]) -> list[int]:
         """By when they are due, or what comes behind them; those that tell most before all."""
         total = len(self.placed)
-        by_call = [number for number in range(total) if due[number] is not None]
-        by_call.sort(key=self.calls.__getitem__)
-        calls = [self.calls[number] for number in by_call]
+        by_call = [(self.calls[number], at) for number, at in enumerate(due) if at is not None]
+        by_call.sort()
+        calls = [call for call, _ in by_call]
         soonest = [_LATE]  # of those called last, and so on backwards
-        for number in reversed(by_call):
-            soonest.append(min(soonest[-1], due[number]))
+        for _, seen_at in reversed(by_call):
+            soonest.append(min(soonest[-1], seen_at))
         soonest.reverse()
-        first = [
-            _LATE
-            if due[number] is None
-            else due[number]
-            if number >= self.count
-            else min(due[number], soonest[bisect_right(calls, self.returns[number])])
-            for number in range(total)
-        ]
+        first = []
+        for number, at in enumerate(due):
+            if at is None:
+                first.append(_LATE)
+            elif number < self.count:
+                first.append(min(at, soonest[bisect_right(calls, self.returns[number])]))
+            else:
+                first.append(at)
         common = Counter(self.expected)
         tell = [
             number < self.count and common[self.expected[number]] <= _TELLING
@@ -174,23 +176,42 @@ class Numbered:
             rank[number] = place
         return rank
 
-    def _seen(self) -> dict[Any, list[Any]]:
-        """For each value in answers, when those returned, in order."""
-        seen: dict[Any, list[Any]] = {}
-        for number in range(self.count):
-            for value in _values(self.placed[number].operation.output):
-                seen.setdefault(value, []).append(self.returns[number])
-        return seen
 
-    def _due(self, number: int, seen: dict[Any, list[Any]]) -> Any:
+class _Seen:
+    """When values stood in answers, and where in them."""
+
+    def __init__(self, numbered: Numbered) -> None:
+        self._numbered = numbered
+        self._alone: dict[Any, list[_Due]] = {}
+        self._texts: list[tuple[Any, str | bytes]] = []
+        for number in range(numbered.count):
+            returned = numbered.returns[number]
+            for place, value in enumerate(_values(numbered.placed[number].operation.output)):
+                self._alone.setdefault(value, []).append((returned, place))
+                if isinstance(value, str | bytes):
+                    self._texts.append((returned, value))
+
+    def due(self, number: int) -> _Due | None:
         """When it must have taken effect, by what was seen of it; None if nothing was."""
-        values = _values(self.placed[number].operation.input)
-        found = [seen[value] for value in values if value in seen]
+        call = self._numbered.calls[number]
+        values = _values(self._numbered.placed[number].operation.input)
+        found = [self._alone[value] for value in values if value in self._alone]
         if found:
             times = min(found, key=len)  # the value that tells most
-            at = bisect_left(times, self.calls[number])
+            at = bisect_left(times, (call, -1))
             if at < len(times):
                 return times[at]
+        parts = [value for value in values if isinstance(value, str | bytes) and len(value) > 1]
+        return self._part(max(parts, key=len), call) if parts else None
+
+    def _part(self, part: str | bytes, call: Any) -> _Due | None:
+        """The same for a part of a text."""
+        begin = bisect_left(self._texts, call, key=lambda each: each[0])
+        for returned, text in self._texts[begin : begin + _TEXTS_MAX]:
+            if isinstance(text, str) == isinstance(part, str):
+                place = text.find(part)  # type: ignore[arg-type]
+                if place >= 0:
+                    return returned, place
         return None
 
 
