@@ -19,12 +19,14 @@ from headrace.simulation.run import Run, Runner
 
 T = TypeVar("T")
 
+SEEDS = 40  # others that are tried for each smaller plan
 LOSSES_MAX = 500  # messages that were lost are named one by one, if they are not more
 
 
 def shrink(run: Run, *, runs_max: int = 2_000, tried: Callable[[Run], None] | None = None) -> Run:
     """The smallest run found that fails in the same way; the same run if it did not fail.
 
+    It may have another seed, with which messages take other times.
     `runs_max`: how many runs are tried at most. `tried` is told of each. Blocks.
     """
     if run.failure is None:
@@ -64,6 +66,12 @@ class _Shrinker:
         self._known: set[str] = set()
 
     def shrink(self) -> Run:
+        self._with_this_seed()
+        while self._left > 0 and self._with_another_seed():
+            self._with_this_seed()
+        return self._best
+
+    def _with_this_seed(self) -> None:
         before: Plan | None = None
         while before != self._best.plan and self._left > 0:
             before = self._best.plan
@@ -77,7 +85,15 @@ class _Shrinker:
                 self._earlier_faults,
             ):
                 turn()
-        return self._best
+
+    def _with_another_seed(self) -> bool:
+        """Whether something can be left out if messages take other times: what was left out may
+        only have made up for the time until a fault."""
+        for seed in range(self._best.plan.seed + 1, self._best.plan.seed + 1 + SEEDS):
+            for plan in _smaller(self._best.plan):
+                if self._fails(replace(plan, seed=seed)):
+                    return True
+        return False
 
     def _fails(self, plan: Plan) -> bool:
         """Whether a plan fails as the first one did; if so it is the best from now on."""
@@ -173,6 +189,31 @@ class _Shrinker:
         faults = list(self._best.plan.faults)
         faults[place] = fault
         return self._fails(replace(self._best.plan, faults=tuple(faults)))
+
+
+def _smaller(plan: Plan) -> Iterator[Plan]:
+    """The plan with half the commands of a client, with a command less, with a fault less; with
+    fewer commands the faults come as they are, or sooner as the rest does."""
+    for name, commands in plan.commands.items():
+        middle = len(commands) // 2
+        parts = [commands[:middle], commands[middle:]] if middle > 1 else []
+        parts += [commands[:at] + commands[at + 1 :] for at in range(len(commands))]
+        for part in parts:
+            fewer = replace(plan, commands={**plan.commands, name: part})
+            yield fewer
+            sooner = tuple(_sooner(fault, len(part), len(commands)) for fault in plan.faults)
+            yield replace(fewer, faults=sooner)
+    for at in range(len(plan.faults)):
+        yield replace(plan, faults=plan.faults[:at] + plan.faults[at + 1 :])
+
+
+def _sooner(fault: Fault, part: int, whole: int) -> Fault:
+    """The fault after a part of the time before it, and as long; of the messages before it."""
+    if isinstance(fault, Lose):
+        return replace(fault, number=max(1, fault.number * part // whole))
+    at_ns = fault.at_ns * part // whole
+    until_ns = None if fault.until_ns is None else fault.until_ns - fault.at_ns + at_ns
+    return replace(fault, at_ns=at_ns, until_ns=until_ns)
 
 
 def _losses(run: Run) -> Iterator[Lose]:
