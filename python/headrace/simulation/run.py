@@ -187,7 +187,11 @@ class Runner:
     def _see(self, index: int) -> None:
         """A node has taken an input: does everything hold?"""
         if index < len(self.system.nodes):
-            self._states[self.world.names[index]] = self.world.state(index)
+            name = self.world.names[index]
+            if self.world.is_up(index):
+                self._states[name] = self.world.state(index)
+            else:  # its disk was full
+                self._states.pop(name, None)
         self._see_view()
 
     def _see_all(self) -> None:
