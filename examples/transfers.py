@@ -27,6 +27,7 @@ disks, and clocks of any kind. It does not stand a disk that loses what was safe
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -263,15 +264,12 @@ simulation = hr.Simulation(
 
 def main() -> None:
     """Run some seeds, and tell what happened."""
-    told = {"ok": 0, "fail": 0, "info": 0}
-    faults = 0
+    faults, told = 0, Counter[str]()
     for seed in range(100):
         run = simulation.run(seed).check()
         faults += run.faults.total()
-        for history in run.history.values():
-            for asked in history:
-                told[asked.status] += 1
-    print(f"100 runs, {faults:,} faults: {told['ok']:,} requests answered, {told['info']:,} not")
+        told.update(asked.status for history in run.history.values() for asked in history)
+    print(f"100 runs, {faults:,} faults, requests: {dict(told)}")
 
 
 if __name__ == "__main__":
