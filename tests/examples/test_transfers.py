@@ -67,7 +67,7 @@ BUGS = [
         "only the very last number is known; a duplicate that was overtaken is made again",
         ECHO,
         "",
-        *(20, 2, 1),
+        *(20, 5, 3),
     ),
     bug(
         "table not restored",
