@@ -358,6 +358,16 @@ simulation = hr.Simulation(
     sync_ns=(50_000, 2 * MILLISECOND_NS),
 )
 
+# Messages that are under way for longer than a node needs to start again: they meet acceptors that
+# had to remember.
+slow_network = hr.Simulation(
+    system,
+    network=hr.Network(delay=hr.Delay.exponential(6 * MILLISECOND_NS, 100_000), duplication=0.1),
+    chaos=hr.Chaos(crashes=400, cuts=20, lasts_ns=(200_000, 2 * MILLISECOND_NS), budget=None),
+    faulty_ns=200 * MILLISECOND_NS,
+    sync_ns=(10_000, 200_000),
+)
+
 
 def main() -> None:
     """Run some seeds, and tell what happened."""

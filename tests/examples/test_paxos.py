@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from protocol_bugs import ProtocolBug, check_found, example
 from protocol_runs import check_same_twice, tally
@@ -22,6 +24,12 @@ def test_it_is_right() -> None:
         assert told.reached[name] > SEEDS / 40, name
 
 
+def test_it_is_right_on_a_slow_network() -> None:
+    told = tally(paxos.slow_network, range(SEEDS))
+    assert told.share("ok") == 1
+    assert told.counts["RESTART"] > 10 * SEEDS
+
+
 def test_what_is_chosen_differs() -> None:
     chosen = [paxos.simulation.run(seed).check().states["a"].chosen for seed in range(20)]
     assert None not in chosen
@@ -36,7 +44,26 @@ def bug(name: str, why: str, old: str, new: str, *size: int) -> ProtocolBug:
     return ProtocolBug(name, why, "paxos.py", old, new, *size)
 
 
+def slow_bug(name: str, why: str, old: str, new: str, *size: int) -> ProtocolBug:
+    found = bug(name, why, old, new, *size)
+    return dataclasses.replace(found, simulation="slow_network")
+
+
 BUGS = [
+    slow_bug(
+        "promise not kept",
+        "a promise is not written down: after a crash an earlier ballot is accepted after all",
+        'hr.persist(f"promised {message.ballot}", message), ',
+        "",
+        *(150, 3, 4),
+    ),
+    slow_bug(
+        "ballot used again",
+        "a proposer that was restarted begins with the ballot that it had before",
+        "        state.seen = state.promised.number\n",
+        "",
+        *(250, 3, 6),
+    ),
     bug(
         "acceptance not kept",
         "what was accepted is not written down: after a crash it was never chosen",
