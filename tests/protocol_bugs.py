@@ -13,6 +13,7 @@ from pathlib import Path
 
 import headrace as hr
 
+RUNS_MAX = 800  # of a shrinker
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
@@ -68,7 +69,7 @@ def check_found(bug: ProtocolBug) -> hr.Run:
     assert run is not None, f"{bug.name}: not found in {bug.seeds} seeds"
     assert run.failure is not None
     assert run.failure.kind in bug.kinds, f"{bug.name}: found as {run}"
-    small = hr.shrink(run)
+    small = hr.shrink(run, runs_max=RUNS_MAX)
     commands, faults = small.plan.size
     assert commands <= bug.commands, f"{bug.name}: {commands} commands are left:\n{small}"
     assert faults <= bug.faults, f"{bug.name}: {faults} faults are left:\n{small}"

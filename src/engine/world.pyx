@@ -73,6 +73,7 @@ cdef class World(Wire):
             return
         endpoint.life += 1
         endpoint.is_up = True
+        endpoint.is_paused = False
         endpoint.state = endpoint.initial()
         self.arrive(endpoint, START if endpoint.life == 1 else RESTART, index, 0, None)
 

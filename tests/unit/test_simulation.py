@@ -133,6 +133,31 @@ def test_what_must_hold_eventually() -> None:
     assert never.end_ns >= 10**10
 
 
+@pytest.mark.parametrize("which", ["always", "sometimes", "eventually"])
+def test_a_property_that_raises_is_told_with_its_line(which: str) -> None:
+    def is_large(view: hr.View) -> bool:
+        return bool(view.states["p"] > view.states["q"])
+
+    system = hr.System({"p": Counter()}, {"c": hr.Client([Add(1)])}, **{which: [is_large]})
+    run = hr.Simulation(system).run()
+    assert run.failure is not None
+    assert (run.failure.kind, run.failure.name) == ("raised", "is_large")
+    assert "is_large raised KeyError: 'q' (" in run.failure.message
+    assert "test_simulation.py:" in run.failure.message
+
+
+def test_properties_see_what_clients_were_told() -> None:
+    seen: list[int] = []
+
+    def look(view: hr.View) -> bool:
+        seen.append(sum(map(len, view.history.values())))
+        return True
+
+    system = hr.System({"p": Counter()}, {"c": hr.Client([Add(1)] * 5)}, always=[look])
+    assert hr.Simulation(system).run().ok
+    assert set(seen) == set(range(6))
+
+
 def test_months_cost_nothing() -> None:
     class Sleeper(hr.Node):
         @hr.on.start()

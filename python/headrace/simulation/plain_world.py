@@ -75,12 +75,14 @@ class PlainWorld(PlainWire):
     # -- what the outside does -------------------------------------------------------------------
 
     def start(self, index: int) -> None:
-        """Start a node that is not up, from its disk."""
+        """Start a node that is not up, from its disk. A pause was its earlier life's, as when a
+        process is stopped: so no node is up that has not taken its start."""
         endpoint = self._endpoints[index]
         if endpoint.is_up:
             return
         endpoint.life += 1
         endpoint.is_up = True
+        endpoint.is_paused = False
         endpoint.state = endpoint.node.initial()
         what = What.START if endpoint.life == 1 else What.RESTART
         self._arrive(endpoint, what, index, 0, None)

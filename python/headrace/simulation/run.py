@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -193,7 +194,11 @@ class Runner:
     def _see(self, index: int) -> None:
         """A node has taken an input: does everything hold?"""
         if index < len(self.system.nodes):
-            self._states[self.world.names[index]] = self.world.state(index)
+            name = self.world.names[index]
+            if self.world.is_up(index):
+                self._states[name] = self.world.state(index)
+            else:  # its disk was full
+                self._states.pop(name, None)
         self._see_view()
 
     def _see_all(self) -> None:
@@ -215,20 +220,40 @@ class Runner:
 
     def _see_view(self) -> None:
         self.view.now_ns = self.world.now_ns
-        for name, holds in self.system.always.items():
-            if not holds(self.view):
-                raise _Failed(
-                    Failure("always", name, f"always: {name} does not hold", self.world.now_ns)
-                )
-        if self._missing:
-            for name in [name for name, holds in self._missing.items() if holds(self.view)]:
-                self._reached.add(name)
-                del self._missing[name]
+        name = ""
+        try:
+            for name, holds in self.system.always.items():
+                if not holds(self.view):
+                    message = f"always: {name} does not hold"
+                    raise _Failed(Failure("always", name, message, self.world.now_ns))
+            if self._missing:
+                for name, holds in list(self._missing.items()):
+                    if holds(self.view):
+                        self._reached.add(name)
+                        del self._missing[name]
+        except _Failed:
+            raise
+        except Exception as error:
+            raise self._raised(name, error) from error
+
+    def _raised(self, name: str, error: Exception) -> _Failed:
+        """A property that raises: it has failed, and where is told."""
+        place = ""
+        for frame in traceback.extract_tb(error.__traceback__)[1:]:
+            place = f" ({frame.filename}:{frame.lineno})"
+        message = f"{name} raised {type(error).__name__}: {error}{place}"
+        return _Failed(Failure("raised", name, message, self.world.now_ns))
 
     def _holds_eventually(self) -> bool:
         self._see_states()
         self.view.now_ns = self.world.now_ns
-        return all(holds(self.view) for holds in self.system.eventually.values())
+        for name, holds in self.system.eventually.items():
+            try:
+                if not holds(self.view):
+                    return False
+            except Exception as error:
+                raise self._raised(name, error) from error
+        return True
 
     def _fail_eventually(self) -> None:
         self._see_states()

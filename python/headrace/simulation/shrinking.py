@@ -19,13 +19,14 @@ from headrace.simulation.run import Run, Runner
 
 T = TypeVar("T")
 
-OTHER_SEEDS = 12  # that are tried where nothing more can be left out
+SEEDS = 40  # others that are tried for each smaller plan
 LOSSES_MAX = 500  # messages that were lost are named one by one, if they are not more
 
 
 def shrink(run: Run, *, runs_max: int = 2_000, tried: Callable[[Run], None] | None = None) -> Run:
     """The smallest run found that fails in the same way; the same run if it did not fail.
 
+    It may have another seed, with which messages take other times.
     `runs_max`: how many runs are tried at most. `tried` is told of each. Blocks.
     """
     if run.failure is None:
@@ -59,12 +60,19 @@ def minimise(items: Sequence[T], fails: Callable[[tuple[T, ...]], bool]) -> tupl
 
 class _Shrinker:
     def __init__(self, run: Run, runs_max: int, tried: Callable[[Run], None] | None) -> None:
-        self._best = run
+        self._first = self._best = run
+        self._system = run.system.with_sometimes(())  # which would only take time
         self._left = runs_max
         self._tried = tried
         self._known: set[str] = set()
 
     def shrink(self) -> Run:
+        self._with_this_seed()
+        while self._left > 0 and self._with_another_seed():
+            self._with_this_seed()
+        return Runner(self._first.system, self._best.plan).run()
+
+    def _with_this_seed(self) -> None:
         before: Plan | None = None
         while before != self._best.plan and self._left > 0:
             before = self._best.plan
@@ -78,9 +86,15 @@ class _Shrinker:
                 self._earlier_faults,
             ):
                 turn()
-            if before == self._best.plan:
-                self._fewer_by_other_seeds()
-        return self._best
+
+    def _with_another_seed(self) -> bool:
+        """Whether something can be left out if messages take other times: what was left out may
+        only have made up for the time until a fault."""
+        for seed in range(self._best.plan.seed + 1, self._best.plan.seed + 1 + SEEDS):
+            for plan in _smaller(self._best.plan):
+                if self._fails(replace(plan, seed=seed)):
+                    return True
+        return False
 
     def _fails(self, plan: Plan) -> bool:
         """Whether a plan fails as the first one did; if so it is the best from now on."""
@@ -89,7 +103,7 @@ class _Shrinker:
             return False
         self._known.add(key)
         self._left -= 1
-        run = Runner(self._best.system, plan).run()
+        run = Runner(self._system, plan).run()
         if self._tried is not None:
             self._tried(run)
         ours, theirs = self._best.failure, run.failure
@@ -138,21 +152,6 @@ class _Shrinker:
         plan = self._best.plan
         return replace(plan, commands={**plan.commands, name: commands})
 
-    def _fewer_by_other_seeds(self) -> None:
-        """Leave out what could not be left out, where chance falls differently."""
-        for place in reversed(range(len(self._best.plan.faults))):
-            faults = self._best.plan.faults
-            self._fails_somehow(
-                replace(self._best.plan, faults=faults[:place] + faults[place + 1 :])
-            )
-        for name in list(self._best.plan.commands):
-            for place in reversed(range(len(self._best.plan.commands[name]))):
-                left = self._best.plan.commands[name]
-                self._fails_somehow(self._with_commands(name, left[:place] + left[place + 1 :]))
-
-    def _fails_somehow(self, plan: Plan) -> bool:
-        return any(self._fails(replace(plan, seed=seed)) for seed in range(OTHER_SEEDS))
-
     def _shorter(self) -> None:
         """The faulty time is over right behind the last fault."""
         plan = self._best.plan
@@ -191,6 +190,31 @@ class _Shrinker:
         faults = list(self._best.plan.faults)
         faults[place] = fault
         return self._fails(replace(self._best.plan, faults=tuple(faults)))
+
+
+def _smaller(plan: Plan) -> Iterator[Plan]:
+    """The plan with half the commands of a client, with a command less, with a fault less; with
+    fewer commands the faults come as they are, or sooner as the rest does."""
+    for name, commands in plan.commands.items():
+        middle = len(commands) // 2
+        parts = [commands[:middle], commands[middle:]] if middle > 1 else []
+        parts += [commands[:at] + commands[at + 1 :] for at in range(len(commands))]
+        for part in parts:
+            fewer = replace(plan, commands={**plan.commands, name: part})
+            yield fewer
+            sooner = tuple(_sooner(fault, len(part), len(commands)) for fault in plan.faults)
+            yield replace(fewer, faults=sooner)
+    for at in range(len(plan.faults)):
+        yield replace(plan, faults=plan.faults[:at] + plan.faults[at + 1 :])
+
+
+def _sooner(fault: Fault, part: int, whole: int) -> Fault:
+    """The fault after a part of the time before it, and as long; of the messages before it."""
+    if isinstance(fault, Lose):
+        return replace(fault, number=max(1, fault.number * part // whole))
+    at_ns = fault.at_ns * part // whole
+    until_ns = None if fault.until_ns is None else fault.until_ns - fault.at_ns + at_ns
+    return replace(fault, at_ns=at_ns, until_ns=until_ns)
 
 
 def _losses(run: Run) -> Iterator[Lose]:

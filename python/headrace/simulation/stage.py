@@ -76,6 +76,7 @@ class Stage:
                 fault.begin(self)
         for index in range(len(self.names)):
             self.world.start(index)
+        self.changed()
         for time_ns, _, ends, place in self._turns():
             if not self._go_on(time_ns):
                 return False

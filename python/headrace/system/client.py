@@ -62,9 +62,10 @@ class Client(Node):
     """A client of a system, that makes its `commands` one after the other.
 
     `commands`: requests, or a function of a `random.Random` that makes them. `to`: whom it asks
-    first (None: anyone, by chance). Without an answer in `retry_ns` it asks again, another node,
-    with the same number, and gives up after `timeout_ns` in all: nobody knows then whether it
-    happened. `retry_ns=None`: it asks once only. `think_ns`: pause between two commands.
+    first (None: anyone, by chance). Without an answer in `retry_ns` it asks again with the same
+    number, another node (`others=False`: the same one), and gives up after `timeout_ns` in all:
+    nobody knows then whether it happened. `retry_ns=None`: it asks once only. `think_ns`: pause
+    between two commands.
     """
 
     name = "client"
@@ -77,6 +78,7 @@ class Client(Node):
         retry_ns: int | None = 50 * MILLISECOND_NS,
         timeout_ns: int = 1000 * MILLISECOND_NS,
         think_ns: int = 0,
+        others: bool = True,
     ) -> None:
         for name, value, least in (
             ("retry_ns", retry_ns, 1),
@@ -91,6 +93,7 @@ class Client(Node):
         self.retry_ns = retry_ns
         self.timeout_ns = timeout_ns
         self.think_ns = think_ns
+        self.others = others
         super().__init__()
 
     def with_commands(self, commands: Sequence[Any]) -> Client:
@@ -101,6 +104,7 @@ class Client(Node):
             retry_ns=self.retry_ns,
             timeout_ns=self.timeout_ns,
             think_ns=self.think_ns,
+            others=self.others,
         )
 
     def is_done(self, state: ClientState) -> bool:
@@ -127,11 +131,11 @@ class Client(Node):
     def retry(
         self, state: ClientState, now_ns: int, nodes: tuple[str, ...], chance: float
     ) -> tuple[ClientState, Any]:
-        """Nobody has answered: ask another node, or give up."""
+        """Nobody has answered: ask again, or give up."""
         left_ns = state.call_ns + self.timeout_ns - now_ns
         if left_ns <= 0:
             return self._over(state, None, None, "info")
-        if self.retry_ns is not None:
+        if self.retry_ns is not None and self.others:
             others = [name for name in nodes if name != state.to] or list(nodes)
             state.to = _one_of(others, chance)
         return state, self._attempt(state, left_ns)

@@ -50,6 +50,10 @@ class Table(NamedTuple):
         return None
 
 
+_KNOWN_MAX = 10_000
+_known: dict[tuple[Any, str], tuple[str, ...]] = {}
+
+
 def build_table(node: Any, has_modes: bool, where: str) -> Table:
     """The table of a node's handlers. Raises MachineError."""
     by_mode: dict[Any, dict[tuple[str, Any], Handler]] = {}
@@ -88,6 +92,17 @@ def _marked(node: Any) -> Iterator[tuple[str, Callable[..., Any], Handles]]:
 
 
 def _parameters(method: Callable[..., Any], kind: str, where: str) -> tuple[str, ...]:
+    """What a handler takes behind the state; looked at once for each function and kind."""
+    function = getattr(method, "__func__", method)
+    found = _known.get((function, kind))
+    if found is None:
+        found = _known[function, kind] = _read_parameters(method, kind, where)
+        if len(_known) > _KNOWN_MAX:
+            _known.clear()
+    return found
+
+
+def _read_parameters(method: Callable[..., Any], kind: str, where: str) -> tuple[str, ...]:
     parameters = list(inspect.signature(method).parameters.values())
     known = (*OWN[kind], *EVERYWHERE)
     if not parameters:

@@ -105,16 +105,23 @@ class System:
 
     def with_clients(self, clients: Mapping[str, Node]) -> System:
         """The same system with other clients."""
-        return System(
-            self.nodes,
-            clients,
-            always=self.always,
-            sometimes=self.sometimes,
-            eventually=self.eventually,
-            model=self.model,
-            partition=self.partition,
-            name=self.name,
-        )
+        return self._with(clients=clients)
+
+    def with_sometimes(self, sometimes: Iterable[Check] | Mapping[str, Check]) -> System:
+        """The same system with other properties that should be true at some time."""
+        return self._with(sometimes=sometimes)
+
+    def _with(self, **changes: Any) -> System:
+        kept: dict[str, Any] = {
+            "clients": self.clients,
+            "always": self.always,
+            "sometimes": self.sometimes,
+            "eventually": self.eventually,
+            "model": self.model,
+            "partition": self.partition,
+            "name": self.name,
+        }
+        return System(self.nodes, **{**kept, **changes})
 
 
 def _check(name: Any, node: Any) -> None:
