@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatch
 
-from bench.figures import calls, disruptor, journal, native, processes, steps
+from bench.figures import calls, disruptor, journal, native, processes, simulated, steps
 from bench.measure import Figure
 
 FIGURES: tuple[Figure, ...] = (
@@ -15,6 +15,7 @@ FIGURES: tuple[Figure, ...] = (
     *calls.FIGURES,
     *steps.FIGURES,
     *journal.FIGURES,
+    *simulated.FIGURES,
 )
 
 
