@@ -122,12 +122,13 @@ class Runner:
         self.view = View({}, {})
         self._states: dict[str, Any] = self.view.states  # type: ignore[assignment]
         self._reached: set[str] = set()
+        self._always = tuple(system.always.items())
         self._missing = dict(system.sometimes)
         self._faults: Counter[str] = Counter()
         self.stage.began = self._count_fault
         self.stage.changed = self._see_all
         if system.always or system.sometimes:
-            self.world.check = self._see
+            self.world.check = self._watcher()
 
     def run(self) -> Run:
         """The run; its failure is part of it. Raises UsageError for a plan that cannot be."""
@@ -190,11 +191,18 @@ class Runner:
 
     # -- properties ------------------------------------------------------------------------------
 
-    def _see(self, index: int) -> None:
-        """A node has taken an input: does everything hold?"""
-        if index < len(self.system.nodes):
-            self._states[self.world.names[index]] = self.world.state(index)
-        self._see_view()
+    def _watcher(self) -> Callable[[int], None]:
+        """What the world tells that a node has taken an input: does everything hold?"""
+        # It is called for every input, so it looks up nothing that stays as it is.
+        world, states, see_view = self.world, self._states, self._see_view
+        state_of, names, count = world.state, world.names, len(self.system.nodes)
+
+        def see(index: int) -> None:
+            if index < count:
+                states[names[index]] = state_of(index)
+            see_view()
+
+        return see
 
     def _see_all(self) -> None:
         self._see_states()
@@ -214,14 +222,15 @@ class Runner:
         }
 
     def _see_view(self) -> None:
-        self.view.now_ns = self.world.now_ns
-        for name, holds in self.system.always.items():
-            if not holds(self.view):
+        view = self.view
+        view.now_ns = self.world.now_ns
+        for name, holds in self._always:
+            if not holds(view):
                 raise _Failed(
                     Failure("always", name, f"always: {name} does not hold", self.world.now_ns)
                 )
         if self._missing:
-            for name in [name for name, holds in self._missing.items() if holds(self.view)]:
+            for name in [name for name, holds in self._missing.items() if holds(view)]:
                 self._reached.add(name)
                 del self._missing[name]
 
