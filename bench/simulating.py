@@ -166,6 +166,24 @@ bare_broadcast = partial(_broadcast, _bare, ())
 checked_broadcast = partial(_broadcast, _simulated, (nobody_is_ahead,))
 
 
+def loop_ping_pong(count: int) -> Sample:
+    """The same handlers, called by a plain loop: no queue, no clock, no network."""
+    hit = Player(count).hit
+    states = [[0, 0], [0, 0]]
+
+    def work() -> None:
+        (first, second), message = states, 0
+        for _ in range(count):
+            first, effect = hit(first, message, "")
+            if effect is not None:
+                message = effect.message
+            first, second = second, first
+
+    seconds, _ = timed(work)
+    answer = (count, *_found(dict(zip(PLAYERS, states, strict=True)), PLAYERS))
+    return rate_sample(count, seconds, answer, (count, *ping_pong_answer(count)))
+
+
 # A small system in which things go wrong.
 
 

@@ -11,8 +11,9 @@ BARE = "world alone"
 SEEDLOOP, SIMLOOM = "seedloop", "simloom"
 MODULES = {SEEDLOOP: "bench.peers.seedloop_games", SIMLOOM: "bench.peers.simloom_games"}
 FASTER = 3.0
-RATE = 0.6
+RATE = 0.6  # million a second
 CHECKED = "always"
+LOOP = "for that calls the handlers"  # what they cost by themselves; for information
 PING_PONG, BROADCAST = "ping-pong", "broadcast"
 SOME = {"start": 50 * PER_ROUND, "step": PER_ROUND}
 # The same for all, so many that what a run costs by itself (simloom's collects garbage) is little.
@@ -46,6 +47,8 @@ def delivered() -> Figure:
             PING_PONG: plain(simulating.ping_pong, **SOME),
             BROADCAST: plain(simulating.broadcast, **SOME),
             CHECKED: plain(simulating.checked_broadcast, **SOME),
+            BARE: plain(simulating.bare_ping_pong, **SOME),
+            LOOP: plain(simulating.loop_ping_pong, **SOME),
         },
         [
             *(
@@ -53,6 +56,7 @@ def delivered() -> Figure:
                 for name in (PING_PONG, BROADCAST)
             ),
             Check(f"{work}, always", BROADCAST, CHECKED, BROADCAST, "rate", ">=", None),
+            Check("simulated ping-pong, world alone", "", BARE, LOOP, "rate", ">=", None),
         ],
     )
 

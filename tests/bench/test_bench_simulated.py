@@ -31,7 +31,9 @@ def test_expected_broadcast() -> None:
     assert games.broadcast_answer(COUNT) == 2 * (len(to_leaves), sum(to_leaves))
 
 
-@pytest.mark.parametrize("run", [*GAMES, *(f"bare_{game}" for game in GAMES), "checked_broadcast"])
+@pytest.mark.parametrize(
+    "run", [*GAMES, *(f"bare_{game}" for game in GAMES), "checked_broadcast", "loop_ping_pong"]
+)
 def test_ours_delivers_what_is_expected(run: str) -> None:
     sample = getattr(simulating, run)(COUNT)
     assert sample.count == COUNT
