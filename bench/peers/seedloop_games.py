@@ -81,7 +81,9 @@ def _replay(scenario: Any) -> float:
     try:
         import seedloop
     except ImportError:
-        raise Unavailable("no seedloop: pip install seedloop, on Python 3.12 or newer") from None
+        raise Unavailable(
+            "no seedloop: `make bench-newer`, or pip install seedloop (Python 3.12)"
+        ) from None
     seconds, _ = timed(lambda: seedloop.replay(scenario, seed=SEED))
     return seconds
 

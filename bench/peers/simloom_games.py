@@ -108,7 +108,9 @@ def _run(play: Callable[[Any, asyncio.Event], Coroutine[Any, Any, list[Node]]]) 
     try:
         import simloom
     except ImportError:
-        raise Unavailable("no simloom: pip install simloom, on Python 3.12 or newer") from None
+        raise Unavailable(
+            "no simloom: `make bench-newer`, or pip install simloom (Python 3.12)"
+        ) from None
 
     async def main(world: Any) -> list[Node]:
         world.net.set_latency(*(latency_ns / 1e9 for latency_ns in LATENCY_NS))
