@@ -58,7 +58,7 @@ $(VENV)/bench-installed: pyproject.toml $(VENV)/installed
 # environment of the newest interpreter there is; without one their lines are left out.
 bench-newer: build
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then exit 0; fi; \
-	read -r version python < <(.ci/interpreters 2>/dev/null | tail -1); \
+	read -r version python < <(.ci/interpreters 2>/dev/null | tail -1) || version=3.11; \
 	if [ "$$version" = 3.11 ]; then \
 	    echo "no Python 3.12 or newer is installed: seedloop and simloom are left out"; \
 	    exit 0; \
