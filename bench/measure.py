@@ -15,7 +15,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-UNITS = {"rate": "M/s", "ns": "ns", "p50": "ns", "p99": "ns", "share": "%", "ms": "ms"}
+UNITS = {
+    "rate": "M/s", "ns": "ns", "p50": "ns", "p99": "ns", "share": "%", "ms": "ms", "runs": "runs/s"
+}  # fmt: skip
 
 
 # How the names of contestants begin that are nobody's of ours.
@@ -29,6 +31,8 @@ PEERS = (
     "LMAX",
     "eventsourcing",
     "redis",
+    "seedloop",
+    "simloom",
 )
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import build, lmax
+from bench import build, lmax, newer
 from bench.cores import cores
 from bench.measure import Plan, Result, Unavailable
 
@@ -80,6 +80,10 @@ def machine() -> dict[str, str]:
         "java": _says("java", "-version") if shutil.which("java") else "",
         "disruptor": _disruptor(),
         **{package: _version(package) for package in PACKAGES},
+        "simulators": ", ".join(
+            version if name == "python" else f"{name} {version}"
+            for name, version in newer.about_where_peers_run().items()
+        ),
     }
     return {name: value for name, value in found.items() if value}
 

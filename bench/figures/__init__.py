@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatch
 
-from bench.figures import calls, disruptor, exploring, journal, native, processes, steps
+from bench.figures import (
+    calls,
+    disruptor,
+    exploring,
+    journal,
+    native,
+    processes,
+    simulated,
+    steps,
+)
 from bench.measure import Figure
 
 FIGURES: tuple[Figure, ...] = (
@@ -16,6 +25,7 @@ FIGURES: tuple[Figure, ...] = (
     *steps.FIGURES,
     *journal.FIGURES,
     *exploring.FIGURES,
+    *simulated.FIGURES,
 )
 
 

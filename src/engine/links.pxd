@@ -19,7 +19,8 @@ cdef class Links:
     cdef int64_t *last_ns
     cdef int32_t *blocked
     cdef int32_t *clogged
-    cdef int64_t *delays_ns     # equally likely places of their distribution
+    cdef object delay
+    cdef int64_t *delays_ns     # equally likely places of its distribution
     cdef set lost               # (link, number) of messages that are to be lost
     cdef uint64_t loss
     cdef uint64_t duplication

@@ -43,9 +43,11 @@ cdef class Links:
 
     def set_network(self, network):
         """From now on the network is like this."""
-        for index, delay_ns in enumerate(network.delay.quantiles_ns):
-            if index < QUANTILES:
-                self.delays_ns[<int64_t>index] = delay_ns
+        if network.delay is not self.delay:  # weather mostly leaves it as it is
+            self.delay = network.delay
+            for index, delay_ns in enumerate(network.delay.quantiles_ns):
+                if index < QUANTILES:
+                    self.delays_ns[<int64_t>index] = delay_ns
         self.loss = round(network.loss * 2.0**53)
         self.duplication = round(network.duplication * 2.0**53)
         self.corruption = round(network.corruption * 2.0**53)

@@ -22,6 +22,8 @@ PEERS = {
     "bytewax",
     "eventsourcing",
     "redis stream",
+    "seedloop",
+    "simloom",
 }
 
 

@@ -216,3 +216,20 @@ def test_systems_that_cannot_be() -> None:
     ):
         with pytest.raises(MachineError, match=told):
             hr.System(*arguments)  # type: ignore[arg-type]
+
+
+class Greeted(hr.Client):
+    """A client that can do more than others."""
+
+    @hr.on.message(Ping)
+    def greeted(self, state: Any, message: Ping) -> Any:
+        return state, hr.send("a", len(self._listed))
+
+
+def test_a_client_with_other_commands_is_the_same_otherwise() -> None:
+    client = Greeted([1], retry_ns=7)
+    other = client.with_commands([1, 2, 3])
+    assert (type(other), other.retry_ns, other.commands) == (Greeted, 7, (1, 2, 3))
+    for each, count in ((client, 1), (other, 3)):  # either's handlers are its own
+        taken = take(each, "c", ("a", "c"), each.initial(), Input("message", Ping(1)))
+        assert taken[1] == (hr.send("a", count),)

@@ -123,12 +123,13 @@ class Runner:
         self.view = View({}, {})
         self._states: dict[str, Any] = self.view.states  # type: ignore[assignment]
         self._reached: set[str] = set()
+        self._always = tuple(system.always.items())
         self._missing = dict(system.sometimes)
         self._faults: Counter[str] = Counter()
         self.stage.began = self._count_fault
         self.stage.changed = self._see_all
         if system.always or system.sometimes:
-            self.world.check = self._see
+            self.world.check = self._watcher()
 
     def run(self) -> Run:
         """The run; its failure is part of it. Raises UsageError for a plan that cannot be."""
@@ -191,15 +192,23 @@ class Runner:
 
     # -- properties ------------------------------------------------------------------------------
 
-    def _see(self, index: int) -> None:
-        """A node has taken an input: does everything hold?"""
-        if index < len(self.system.nodes):
-            name = self.world.names[index]
-            if self.world.is_up(index):
-                self._states[name] = self.world.state(index)
-            else:  # its disk was full
-                self._states.pop(name, None)
-        self._see_view()
+    def _watcher(self) -> Callable[[int], None]:
+        """What the world tells that a node has taken an input: does everything hold?"""
+        # It is called for every input, so it looks up nothing that stays as it is.
+        world, states, see_view = self.world, self._states, self._see_view
+        state_of, is_up, names = world.state, world.is_up, world.names
+        count = len(self.system.nodes)
+
+        def see(index: int) -> None:
+            if index < count:
+                state = state_of(index)
+                if state is None and not is_up(index):  # its disk was full
+                    states.pop(names[index], None)
+                else:
+                    states[names[index]] = state
+            see_view()
+
+        return see
 
     def _see_all(self) -> None:
         self._see_states()
@@ -219,16 +228,17 @@ class Runner:
         }
 
     def _see_view(self) -> None:
-        self.view.now_ns = self.world.now_ns
+        view = self.view
+        view.now_ns = self.world.now_ns
         name = ""
         try:
-            for name, holds in self.system.always.items():
-                if not holds(self.view):
+            for name, holds in self._always:
+                if not holds(view):
                     message = f"always: {name} does not hold"
                     raise _Failed(Failure("always", name, message, self.world.now_ns))
             if self._missing:
                 for name, holds in list(self._missing.items()):
-                    if holds(self.view):
+                    if holds(view):
                         self._reached.add(name)
                         del self._missing[name]
         except _Failed:

@@ -38,6 +38,11 @@ class Stage:
         self.world = world_of(
             plan.seed, names, self.nodes, len(system.nodes), self.disks, plan.network
         )
+        self._clients = [
+            (index, node)
+            for index, node in enumerate(self.nodes)
+            if index >= len(system.nodes) and isinstance(node, Client)
+        ]
         self._down = [0] * len(names)
         self._paused = [0] * len(names)
         self.changed: Callable[[], None] = lambda: None  # told after each fault
@@ -93,13 +98,9 @@ class Stage:
     @property
     def clients_done(self) -> bool:
         """Whether every client has all its answers, or has given up."""
-        first = len(self.system.nodes)
         return all(
-            not isinstance(node, Client) or (state is not None and node.is_done(state))
-            for node, state in (
-                (self.nodes[index], self.world.state(index))
-                for index in range(first, len(self.names))
-            )
+            (state := self.world.state(index)) is not None and node.is_done(state)
+            for index, node in self._clients
         )
 
     def _go_on(self, until_ns: int) -> bool:

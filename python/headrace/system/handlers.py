@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterator
+from types import MethodType
 from typing import Any, NamedTuple
 
 from headrace.errors import MachineError
@@ -31,6 +32,12 @@ class Handler(NamedTuple):
     parameters: tuple[str, ...]
     source: str  # file:line
 
+    def of(self, node: Any) -> Handler:
+        """The same handler of another node of the same class."""
+        if not isinstance(self.function, MethodType):
+            return self
+        return self._replace(function=MethodType(self.function.__func__, node))
+
 
 class Table(NamedTuple):
     """All handlers of a node: by mode, then by (kind, key). None: for every mode, for every key."""
@@ -48,6 +55,14 @@ class Table(NamedTuple):
         if kind == "restart":
             return self.find(mode, "start", None)
         return None
+
+    def of(self, node: Any) -> Table:
+        """The same table for a copy of its node, whose methods are called."""
+        by_mode = {
+            mode: {key: handler.of(node) for key, handler in handlers.items()}
+            for mode, handlers in self.by_mode.items()
+        }
+        return Table(by_mode, self.types)
 
 
 _KNOWN_MAX = 10_000
