@@ -18,6 +18,7 @@ from .console import FAILED, counted, remark, reported, stderr, stdout
 from .interrupts import exit_code, terminable
 from .loading import load_one
 from .run_bar import RunBar
+from .simulate_page import write_html
 from .simulate_report import print_coverage, print_failure
 from .simulate_to_test import write_test
 from .simulate_twice import compare, print_digests
@@ -50,12 +51,14 @@ def simulate(
         str | None,
         typer.Option("--to-test", metavar="FILE", help="Write the run that fails as a test."),
     ] = None,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write that run as a page.")
+    ] = None,
     twice: Annotated[
         bool,
         typer.Option(
             "--twice",
-            help="Compare each run, step by step, with one that hashes texts "
-            "differently; a few runs tell.",
+            help="Compare each run, step by step, with one that hashes texts differently.",
         ),
     ] = False,
     story: Annotated[int | None, typer.Option("--story", hidden=True)] = None,
@@ -73,8 +76,7 @@ def simulate(
         if twice:
             steps = compare(simulation, application, range(seed, seed + runs))
             stdout().print(
-                f"[bold green]ok[/]: {counted(runs, 'run')} went the same way twice, "
-                f"{steps:,} steps"
+                f"[bold green]ok[/]: {counted(runs, 'run')} went the same way twice, {steps:,} steps"
             )
             return
         if to_test is not None and os.path.exists(to_test):
@@ -92,6 +94,9 @@ def simulate(
             print_failure(stdout(), application, failed)
             if to_test is not None:
                 write_test(to_test, application, simulation, failed)
+        if html is not None:
+            write_html(html, application, failed or (simulation.run(seed) if runs == 1 else None))
+        if failed is not None:
             raise typer.Exit(FAILED)
 
 

@@ -54,9 +54,12 @@ def print_failure(console: Console, application: str, run: Run) -> None:
         f"{counted(faults, 'fault')}"
     )
     console.print(escape(str(run.plan)))
-    console.print(
-        f"run it again: headrace simulate {escape(application)} --seed {run.plan.seed} --runs 1"
-    )
+    console.print(f"run it again: {escape(again(application, run.plan.seed))}")
+
+
+def again(application: str, seed: int) -> str:
+    """The command that makes one run once more."""
+    return f"headrace simulate {application} --seed {seed} --runs 1"
 
 
 def _line(console: Console, name: str, told: str) -> None:

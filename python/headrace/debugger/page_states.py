@@ -14,7 +14,6 @@ What has not changed is mostly the same object still, which is what is asked fir
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -41,6 +40,7 @@ from headrace.debugger.page_shadows import (
 from headrace.debugger.page_shapes import Getter, Shapes
 from headrace.debugger.page_text import ATOMS, DEPTH_MAX, field_text, inline, record_texts
 from headrace.errors import UsageError
+from headrace.state import field_names as struct_names
 
 Tree = Any  # str | list
 Edit = list[Any]
@@ -135,7 +135,7 @@ class StateTracker:
         if isinstance(value, np.void) and value.dtype.names is not None:
             names = value.dtype.names
             return self.shapes.record(names), [value[name] for name in names], field_text, None
-        if dataclasses.is_dataclass(value) and not isinstance(value, (type, enum.Enum)):
+        if struct_names(value) is not None and not isinstance(value, enum.Enum):
             names, get = self.shapes.getter(kind)
             return self.shapes.fields(kind, names), get(value), inline, get
         return None
