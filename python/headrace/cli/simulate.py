@@ -58,7 +58,8 @@ def simulate(
         bool,
         typer.Option(
             "--twice",
-            help="Compare each run, step by step, with one that hashes texts differently.",
+            help="Compare each run, step by step, with one that hashes texts "
+            "differently; a few runs tell.",
         ),
     ] = False,
     story: Annotated[int | None, typer.Option("--story", hidden=True)] = None,
@@ -74,10 +75,7 @@ def simulate(
             print_digests(simulation, seed, None if story < 0 else story)
             return
         if twice:
-            steps = compare(simulation, application, range(seed, seed + runs))
-            stdout().print(
-                f"[bold green]ok[/]: {counted(runs, 'run')} went the same way twice, {steps:,} steps"
-            )
+            _compare(simulation, application, range(seed, seed + runs))
             return
         if to_test is not None and os.path.exists(to_test):
             raise UsageError(f"{to_test}: exists already; it may have been changed by hand")
@@ -142,6 +140,12 @@ def _first_failure(simulation: Simulation, coverage: Coverage, no_shrink: bool) 
     small = shrink(run, tried=count)
     stderr().print(f"[dim]seed {run.plan.seed} was made small in {counted(tried, 'run')}[/]")
     return small
+
+
+def _compare(simulation: Simulation, application: str, seeds: range) -> None:
+    steps = compare(simulation, application, seeds)
+    runs = counted(len(seeds), "run")
+    stdout().print(f"[bold green]ok[/]: {runs} went the same way twice, {steps:,} steps")
 
 
 def _work(simulation: Simulation, seeds: range, keep_going: bool) -> None:
