@@ -21,11 +21,12 @@ from headrace.debugger.page_run_layout import (
     Bar,
     Layout,
     ends_of,
+    is_under_way,
 )
 from headrace.debugger.page_run_words import NODES, Happening, milliseconds, node_of, title_of
 from headrace.debugger.page_text import brief, visible
 from headrace.simulation.noting import What
-from headrace.simulation.story import Fell, Noted, Step
+from headrace.simulation.story import Fell, Step
 from headrace.simulation.tracing import Flight
 
 LOST_AT = 0.55  # of the way: where a message ends that is lost
@@ -145,7 +146,7 @@ def _place(made: Layout, at: int) -> tuple[float, float]:
     if node is None:
         return made.edge + 4, made.ys[at]
     x = made.x(node)
-    if isinstance(one, Noted) and one.source != one.to and one.what is not What.DOWN:
+    if is_under_way(one):
         back = made.x(one.source) - x
         x += back * (0.75 if one.what is What.DUPLICATED else 1 - LOST_AT)
     return x, made.ys[at]
@@ -188,7 +189,8 @@ def _one(made: Layout, at: int) -> str:
     one = made.happened[at]
     x, y = _place(made, at)
     room = made.width - x - 20 if node_of(one) is None else made.lane - 26
-    chars = int(min(room, made.width - x - 14) / CHAR)
+    outer = x - TIMES - 6 if made.on_left[at] else made.width - x - 14
+    chars = int(min(room, outer) / CHAR)
     lines = [brief(each, chars) for each in made.lines[at]]
     if at == made.failed_at:
         lines[0] = brief(f"✗ {lines[0]}", chars)
@@ -231,10 +233,7 @@ def _flight(made: Layout, flight: Flight) -> str:
     begin = None if flight.cause is None else flight.cause - made.begin
     if (end is not None and end < 0) or (end is None and (begin is None or begin < 0)):
         return ""
-    x, y = made.x(flight.source), HEAD - 4.0
-    if begin is not None and begin >= 0:
-        waited = flight.sent_ns != made.happened[begin].time_ns
-        y = made.y_at(flight.sent_ns) if waited else made.ys[begin]
+    x, y = made.x(flight.source), made.sent_y(flight)
     if flight.kind == "timer":
         return "" if end is None else _thread(begin, end, x, y, made.ys[end])
     if end is None:

@@ -11,6 +11,7 @@ import statistics
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeGuard
 
 from headrace.debugger.page_run_words import (
     INPUTS,
@@ -111,6 +112,13 @@ class Layout:
         before, after = known[2][at - 1], known[1][at]
         return before + (after - before) * (time_ns - before_ns) / (after_ns - before_ns)
 
+    def sent_y(self, flight: Flight) -> float:
+        """Where something leaves: at its step, or later if that waited for the disk."""
+        at = -1 if flight.cause is None else flight.cause - self.begin
+        if at >= 0 and flight.sent_ns == self.happened[at].time_ns:
+            return self.ys[at]
+        return self.y_at(flight.sent_ns) if at >= 0 or flight.kind == "sync" else HEAD - 4.0
+
     def __post_init__(self) -> None:
         crashed = {(time_ns, node): lost for time_ns, node, lost in self.story.crashed or ()}
         self.lines = [lines_of(one, _unsynced(one, crashed)) for one in self.happened]
@@ -121,7 +129,7 @@ class Layout:
         lasts: dict[int, float] = {}
         for one, y in zip(self.happened, self.ys, strict=True):
             firsts.setdefault(one.time_ns, y)
-            lasts[one.time_ns] = y
+            lasts[one.time_ns] = max(y, lasts.get(one.time_ns, y))
         self._known = list(firsts), list(firsts.values()), list(lasts.values())
         self._place_bars()
 
@@ -231,7 +239,7 @@ class Layout:
         self.bars = [bar for bar in self.bars if bar.end > HEAD]
         for flight in self.story.flights or ():
             if flight.kind == "sync":
-                top = self.y_at(flight.sent_ns)
+                top = self.sent_y(flight)
                 bottom = self.end if flight.end_ns is None else self.y_at(flight.end_ns)
                 if bottom > HEAD:
                     lane = self.names.index(flight.to)
@@ -278,15 +286,22 @@ def _sides(made: Layout) -> list[bool]:
     for one, more in zip(made.happened, arrows, strict=True):
         own = isinstance(one, Step) or node_of(one) is not None
         first = own and len(made.names) > 1 and node_of(one) == made.names[0]
-        on_lane = not isinstance(one, Noted) or one.source == one.to or one.what is What.DOWN
         last = node_of(one) == made.names[-1]
-        sides.append(on_lane and own and (first or (more > 0 and not last)))
+        if is_under_way(one):  # not on the arrow that ends there
+            sides.append(made.names.index(one.to) < made.names.index(one.source))
+        else:
+            sides.append(own and (first or (more > 0 and not last)))
     return sides
 
 
 def _about(time_ns: int) -> str:
     """To the microsecond, which is enough to read; a chosen step shows its time exactly."""
     return f"{time_ns / 1e6:,.3f} ms"
+
+
+def is_under_way(one: Happening) -> TypeGuard[Noted]:
+    """Whether it is what became of a message between two lanes."""
+    return isinstance(one, Noted) and one.source != one.to and one.what is not What.DOWN
 
 
 def _unsynced(one: Happening, crashed: dict[tuple[int, str], list[Unsynced]]) -> list[Unsynced]:
