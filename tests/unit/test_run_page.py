@@ -14,7 +14,7 @@ import run_page_tools as tools
 from run_page_tools import M
 
 import headrace as hr
-from headrace.debugger import page_run
+from headrace.debugger import page_run, page_states
 from headrace.debugger.page_run import run_html, write_run_page
 from headrace.debugger.page_run_diagram import draw
 from headrace.debugger.page_run_layout import layout
@@ -136,7 +136,10 @@ def test_states_come_back(story: Story) -> None:
     for thing, one in zip(data["happened"], story.happened, strict=True):
         if isinstance(one, Step) and one.node in tools.SYSTEM.nodes:
             lane, at = thing["state"]
-            kind, entries, copies = trees[lane][at]
+            before, after = trees[lane][at - 1], trees[lane][at]
+            assert at > 0
+            assert (before != after) == (one.before != one.after)
+            kind, entries, copies = after
             assert kind == "Held"
             assert copies == [".copies", str(one.after.copies)]
             assert entries[1][1:] == [
@@ -283,6 +286,19 @@ def test_only_the_last_of_a_long_story(story: Story, monkeypatch: pytest.MonkeyP
         for name in ("data-from", "data-to"):
             assert 0 <= int(each.get(name, "0")) < 20
     assert len(text) < len(run_html(story)) + 100_000
+
+
+def test_large_states(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a page all the same, of fewer steps; until even those of a few are too large."""
+    monkeypatch.setattr(page_states, "VALUES_MAX", 12)
+    with pytest.raises(UsageError, match="too many for a browser"):
+        run_html(story)
+    monkeypatch.setattr(page_states, "VALUES_MAX", 32)
+    monkeypatch.setattr(page_run, "RUN_STEPS_MAX", 44)
+    monkeypatch.setattr(page_run, "RUN_STEPS_MIN", 5)
+    data = pages.data_of(run_html(story))
+    assert len(data["happened"]) == 11
+    assert any(data["states"])
 
 
 def test_size() -> None:

@@ -21,43 +21,54 @@ from headrace.debugger.page_run_words import (
     title_of,
     unsynced_words,
 )
-from headrace.debugger.page_states import StateTracker
+from headrace.debugger.page_states import StatesTooLarge, StateTracker
 from headrace.debugger.page_text import inline, shortened, visible
 from headrace.engine.effects import Persist, Postpone, Reply, Request, Send, Timer
 from headrace.errors import UsageError
 from headrace.simulation.noting import What
 from headrace.simulation.run import Run
-from headrace.simulation.story import Noted, Step, Story, told
+from headrace.simulation.story import Fell, Noted, Step, Story, told
 from headrace.simulation.tracing import Flight
 
 RUN_STEPS_MAX = 1_500  # things that happened, in one page
+RUN_STEPS_MIN = 20  # which are tried last, if states are large
 SCRIPTS = ("page_data.js", "page_tables.js", "page_tree.js", "page_run.js")
 STYLES = ("page.css", "page_run_diagram.css", "page_run.css")
 
 
 def run_html(story: Story, *, again: str = "") -> str:
-    """A page of a traced story, or of the last RUN_STEPS_MAX things in it.
+    """A page of a traced story, or of the last RUN_STEPS_MAX things in it; of large states, fewer.
 
     `again`: the command that runs it again. Raises UsageError for a story that is not traced, and
     for states that are too large for a page.
     """
     if not isinstance(story, Story) or story.flights is None:
         raise UsageError("a page is of a traced story: tell(system, plan, traced=True)")
-    made = layout(story, RUN_STEPS_MAX)
-    title = shortened(_sentence(story.run))
-    parts = {"diagram": draw(made), "script": _script(story.run), "again": _again(again)}
-    if made.begin:
-        parts["note"] = f"The first {made.begin:,} things that happened are not shown."
+    most = RUN_STEPS_MAX
+    while True:
+        try:
+            return _page(layout(story, most), again)
+        except StatesTooLarge:
+            if most <= RUN_STEPS_MIN:
+                raise
+            most //= 4  # of large states only those of the last steps
+
+
+def _page(made: Layout, again: str) -> str:
+    run = made.story.run
+    note = f"The first {made.begin:,} things that happened are not shown." if made.begin else ""
     return filled(
         "page_run.html",
-        escape(title),
+        escape(shortened(_sentence(run))),
         STYLES,
         SCRIPTS,
         _data(made),
-        verdict="ok" if story.run.ok else "failed",
-        summary=escape(_summary(story.run)),
-        **{"diagram": parts["diagram"], "plan": parts["script"], "again": parts["again"]},
-        note=escape(parts.get("note", "")),
+        verdict="ok" if run.ok else "failed",
+        summary=escape(_summary(run)),
+        again=_again(again),
+        plan=_script(run),
+        note=note,
+        diagram=draw(made),
     )
 
 
@@ -162,6 +173,8 @@ def _data(made: Layout) -> dict[str, Any]:
         if isinstance(one, Step):
             thing["input"] = _input(one)
             thing["effects"] = [_effect(made, each, sent.get(at, [])) for each in one.effects]
+        elif isinstance(one, Fell):
+            thing["input"] = _fault(one)
         elif len(made.lines[at]) > 1:
             thing["more"] = _lost(made, one)
         things.append(thing)
@@ -201,6 +214,13 @@ def _input(one: Step) -> list[list[str]]:
         rows += [["damaged", inline(sorted(damaged))]] if damaged else []
     rows.append(["its clock", milliseconds(taken.now_ns)])
     return rows
+
+
+def _fault(one: Fell) -> list[list[str]]:
+    until_ns = one.fault.until_ns
+    rows = [["from", milliseconds(one.fault.at_ns)]]
+    rows += [] if until_ns is None else [["until", milliseconds(until_ns)]]
+    return [["fault", shortened(str(one.fault))], *rows]
 
 
 def _effect(made: Layout, effect: Any, sent: list[Flight]) -> list[Any]:

@@ -50,6 +50,10 @@ VALUES_MAX = 400_000  # in the full tree, and again in all changes
 TEXT_CHARS_MAX = 48 << 20  # of all values, likewise
 
 
+class StatesTooLarge(UsageError):
+    """The states, or all that changes in them, are too large for a page."""
+
+
 class StateTracker:
     """Turns the states of a stretch into a tree and changes.
 
@@ -330,7 +334,7 @@ class StateTracker:
         self._characters += characters
         if self._values > VALUES_MAX or self._characters > TEXT_CHARS_MAX:
             what = "changes of the state" if self._edits else "state"
-            raise UsageError(
+            raise StatesTooLarge(
                 f"the {what} would need more than {VALUES_MAX:,} values or {TEXT_CHARS_MAX:,} "
                 "characters in the page, too many for a browser; choose a shorter stretch, or walk "
                 "about in the journal with headrace.History"
