@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TypeGuard
 
@@ -70,18 +71,18 @@ class Layout:
         """How wide a lane is."""
         return LANES.get(len(self.names), LANE_MIN)
 
-    @property
+    @cached_property
     def edge(self) -> float:
         """Where what is of no lane stands, behind the columns."""
         columns = max((bar.column + 1 for bar in self.bars if bar.lane is None), default=0)
         return TIMES + columns * COLUMN
 
-    @property
+    @cached_property
     def left(self) -> float:
         """Where the first lane is."""
         return self.edge + self._room(0, on_left=True)
 
-    @property
+    @cached_property
     def width(self) -> float:
         last = len(self.names) - 1
         return max(self.left + last * self.lane + self._room(last, on_left=False), WIDTH_MIN)
