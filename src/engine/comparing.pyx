@@ -4,7 +4,7 @@ from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.object cimport PyObject
 
 
-cpdef list moved(object objects, type kind, tuple names, list seen):
+cpdef list moved(object objects, object kind, tuple names, list seen):
     """The places of objects of which an attribute is another object than it was.
 
     `objects`: all of one `kind`, or the answer is None. `seen`: their attributes `names`, as they

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -14,15 +13,13 @@ import typer
 from headrace.errors import UsageError
 from headrace.simulation import Run, Simulation, shrink
 from headrace.simulation.coverage import Coverage
-from headrace.simulation.journals import write_journals
-from headrace.simulation.story import tell
 
 from .console import FAILED, counted, remark, reported, stderr, stdout
 from .interrupts import exit_code, terminable
 from .loading import load_one
 from .run_bar import RunBar
-from .simulate_report import print_coverage, print_failure, print_journals
-from .simulate_to_test import write_test
+from .simulate_files import Files
+from .simulate_report import print_coverage, print_failure
 from .simulate_twice import compare, print_digests
 from .workers import JOBS_MAX, Workers
 
@@ -62,6 +59,9 @@ def simulate(
             "for each node, that `headrace debug` opens.",
         ),
     ] = None,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write that run as a page.")
+    ] = None,
     twice: Annotated[
         bool,
         typer.Option(
@@ -85,12 +85,14 @@ def simulate(
             told = f"{counted(runs, 'run')} went the same way twice, {steps:,} steps"
             stdout().print(f"[bold green]ok[/]: {told}")
         else:
-            _refuse_to_overwrite(to_test, journals)
+            files = Files(to_test, journals, html)
+            files.check()
             wanted = _Wanted(application, runs, seed, jobs, keep_going, no_shrink)
-            failed = _look(simulation, wanted)
-            if failed is not None:
-                _write(simulation, application, failed, to_test, journals)
+            found = _look(simulation, wanted)
+            if found is not None:
+                files.write(simulation, application, *found)
                 raise typer.Exit(FAILED)
+            files.write_page(application, seed, simulation.run(seed) if runs == 1 else None)
 
 
 @dataclass(frozen=True)
@@ -105,15 +107,8 @@ class _Wanted:
     no_shrink: bool
 
 
-def _refuse_to_overwrite(to_test: str | None, journals: str | None) -> None:
-    if to_test is not None and os.path.exists(to_test):
-        raise UsageError(f"{to_test}: exists already; it may have been changed by hand")
-    if journals is not None and os.path.isdir(journals) and os.listdir(journals):
-        raise UsageError(f"{journals}: is not empty; give a folder that is not there yet")
-
-
-def _look(simulation: Simulation, wanted: _Wanted) -> Run | None:
-    """Make the runs, and say what they came to; the one that failed, if any did."""
+def _look(simulation: Simulation, wanted: _Wanted) -> tuple[int, Run] | None:
+    """Make the runs, and say what they came to; a seed that failed, and its run, if any did."""
     began = time.monotonic()
     try:
         with terminable():
@@ -123,23 +118,11 @@ def _look(simulation: Simulation, wanted: _Wanted) -> Run | None:
         remark("stopped before all runs were made")
         raise typer.Exit(exit_code(interrupt)) from None
     print_coverage(stdout(), simulation, coverage, time.monotonic() - began)
-    if failed is not None:
-        print_failure(stdout(), wanted.application, coverage.failures[0][0], failed)
-    return failed
-
-
-def _write(
-    simulation: Simulation,
-    application: str,
-    failed: Run,
-    to_test: str | None,
-    journals: str | None,
-) -> None:
-    if to_test is not None:
-        write_test(to_test, application, simulation, failed)
-    if journals is not None:
-        story = tell(simulation.system, failed.plan)
-        print_journals(stdout(), application, write_journals(story, journals))
+    if failed is None:
+        return None
+    seed = coverage.failures[0][0]
+    print_failure(stdout(), wanted.application, seed, failed)
+    return seed, failed
 
 
 def _run_all(simulation: Simulation, wanted: _Wanted) -> Coverage:
@@ -184,6 +167,12 @@ def _first_failure(simulation: Simulation, coverage: Coverage, no_shrink: bool) 
     small = shrink(run, tried=count)
     stderr().print(f"[dim]seed {run.plan.seed} was made small in {counted(tried, 'run')}[/]")
     return small
+
+
+def _compare(simulation: Simulation, application: str, seeds: range) -> None:
+    steps = compare(simulation, application, seeds)
+    runs = counted(len(seeds), "run")
+    stdout().print(f"[bold green]ok[/]: {runs} went the same way twice, {steps:,} steps")
 
 
 def _work(simulation: Simulation, seeds: range, keep_going: bool) -> None:

@@ -54,9 +54,12 @@ def print_failure(console: Console, application: str, seed: int, run: Run) -> No
         f"{counted(faults, 'fault')}"
     )
     console.print(escape(str(run.plan)))
-    console.print(
-        f"run it again: headrace simulate {escape(application)} --seed {seed} --runs 1"
-    )
+    console.print(f"run it again: {escape(again(application, seed))}")
+
+
+def again(application: str, seed: int) -> str:
+    """The command that makes one run once more."""
+    return f"headrace simulate {application} --seed {seed} --runs 1"
 
 
 def print_journals(console: Console, application: str, written: Mapping[str, str]) -> None:

@@ -30,7 +30,14 @@ from headrace.tabular.sink import Staged
 
 __all__ = ["PAGE_EVENTS_MAX", "page_text", "sequence_svg", "write_page"]
 
-SCRIPTS = ("page_data.js", "page_tree.js", "page_diagram.js", "page_list.js", "page.js")
+SCRIPTS = (
+    "page_data.js",
+    "page_tables.js",
+    "page_tree.js",
+    "page_diagram.js",
+    "page_list.js",
+    "page.js",
+)
 STYLES = ("page.css", "page_diagram.css")
 COLUMN_CHARS_MAX = 28
 _SAFE_INTEGER = (1 << 53) - 1
@@ -53,8 +60,11 @@ def write_page(
     """
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         raise UsageError(f"path must name the file to write, not {path!r}")
-    file = os.fspath(path)
-    text = page_text(history, begin, end, title=title, branch=branch)
+    write_whole(os.fspath(path), page_text(history, begin, end, title=title, branch=branch))
+
+
+def write_whole(file: str, text: str) -> None:
+    """Write a page, whole or not at all. Raises UsageError, EnvironmentFailure."""
     staged = Staged(file)
     try:
         staged.stream.write(text.encode())
@@ -84,13 +94,21 @@ def page_text(
     data["branch"] = None
     if branch is not None:
         data["branch"] = branch_data(branch, stage_names(history.machine))
+    return filled("page.html", escape(data["title"]), STYLES, SCRIPTS, data)
+
+
+def filled(
+    page: str, title: str, styles: tuple[str, ...], scripts: tuple[str, ...], data: Any, **more: str
+) -> str:
+    """A page's file with its title, its styles and scripts, its data, and more parts of HTML."""
     parts = {
-        "title": escape(data["title"]),
-        "style": "".join(map(_file, STYLES)),
+        "title": title,
+        "style": "".join(map(_file, styles)),
         "data": _as_json(data),
-        "script": "".join(map(_file, SCRIPTS)),
+        "script": "".join(map(_file, scripts)),
+        **more,
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _file("page.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _file(page))
 
 
 def _data(stretch: Stretch) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.debugger.page_shapes import Getter
+from headrace.debugger.page_shapes import Getter, names_of
 from headrace.debugger.page_text import ATOMS, inline
 from headrace.engine.comparing import moved
 
@@ -82,7 +82,7 @@ def rows_of(kids: list[Any]) -> Rows | None:
         if not isinstance(kid, Branch) or kid.kind is not kind or kid.flat is None:
             return None
     atoms = list(chain.from_iterable(kid.flat for kid in kids))
-    return Rows(kind, tuple(field.name for field in dataclasses.fields(kind)), atoms)
+    return Rows(kind, names_of(kind), atoms)
 
 
 def suspects(shadow: Branch, children: Iterable[Any]) -> list[int]:

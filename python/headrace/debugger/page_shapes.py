@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
+import msgspec
+
 from headrace.debugger.page_text import array_kind, visible
 
 Shape = dict[str, Any]
@@ -26,7 +28,7 @@ class Shapes:
         self._getters: dict[type, tuple[tuple[str, ...], Getter]] = {}
 
     def fields(self, kind: type, names: Sequence[str]) -> int:
-        """A dataclass or a named tuple."""
+        """A dataclass, a msgspec struct or a named tuple."""
         keys = [f".{visible(name)}" for name in names]
         return self._number(("fields", kind), _name(kind), "fields", keys=keys)
 
@@ -61,10 +63,10 @@ class Shapes:
         return len(self.table) - 1
 
     def getter(self, kind: type) -> tuple[tuple[str, ...], Getter]:
-        """The names of a dataclass's fields, and what reads all of them at once."""
+        """The names of a dataclass's or a struct's fields, and what reads all of them at once."""
         found = self._getters.get(kind)
         if found is None:
-            names = tuple(field.name for field in dataclasses.fields(kind))
+            names = names_of(kind)
             found = self._getters[kind] = (names, _reader(names))
         return found
 
@@ -73,6 +75,14 @@ class Shapes:
             self._numbers[key] = len(self.table)
             self.table.append({"kind": kind, "form": form, **more})
         return self._numbers[key]
+
+
+def names_of(kind: Any) -> tuple[str, ...]:
+    """The names of the fields of a dataclass or of a msgspec struct."""
+    if issubclass(kind, msgspec.Struct):
+        names: tuple[str, ...] = kind.__struct_fields__
+        return names
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def _name(kind: type) -> str:

@@ -14,7 +14,6 @@ What has not changed is mostly the same object still, which is what is asked fir
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -41,6 +40,7 @@ from headrace.debugger.page_shadows import (
 from headrace.debugger.page_shapes import Getter, Shapes
 from headrace.debugger.page_text import ATOMS, DEPTH_MAX, field_text, inline, record_texts
 from headrace.errors import UsageError
+from headrace.state import field_names as struct_names
 
 Tree = Any  # str | list
 Edit = list[Any]
@@ -48,6 +48,10 @@ Edit = list[Any]
 ARRAY_WHOLE_MAX = 1024  # elements; of a longer array only those that change are shown
 VALUES_MAX = 400_000  # in the full tree, and again in all changes
 TEXT_CHARS_MAX = 48 << 20  # of all values, likewise
+
+
+class StatesTooLarge(UsageError):
+    """The states, or all that changes in them, are too large for a page."""
 
 
 class StateTracker:
@@ -135,7 +139,7 @@ class StateTracker:
         if isinstance(value, np.void) and value.dtype.names is not None:
             names = value.dtype.names
             return self.shapes.record(names), [value[name] for name in names], field_text, None
-        if dataclasses.is_dataclass(value) and not isinstance(value, (type, enum.Enum)):
+        if struct_names(value) is not None and not isinstance(value, enum.Enum):
             names, get = self.shapes.getter(kind)
             return self.shapes.fields(kind, names), get(value), inline, get
         return None
@@ -330,7 +334,7 @@ class StateTracker:
         self._characters += characters
         if self._values > VALUES_MAX or self._characters > TEXT_CHARS_MAX:
             what = "changes of the state" if self._edits else "state"
-            raise UsageError(
+            raise StatesTooLarge(
                 f"the {what} would need more than {VALUES_MAX:,} values or {TEXT_CHARS_MAX:,} "
                 "characters in the page, too many for a browser; choose a shorter stretch, or walk "
                 "about in the journal with headrace.History"

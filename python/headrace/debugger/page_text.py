@@ -6,7 +6,6 @@ line break or another character that cannot be seen.
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import xxhash
 
 from headrace.errors import StepError, UsageError
+from headrace.state import field_names as struct_names
 
 Records = np.ndarray[Any, Any]
 
@@ -42,8 +42,9 @@ def _inline(value: Any, depth: int = 0) -> str:
     if isinstance(value, float):
         return _named(value, float.__repr__(value))
     inner = depth + 1
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        named = [(each.name, getattr(value, each.name)) for each in dataclasses.fields(value)]
+    names = struct_names(value)
+    if names is not None:
+        named = [(name, getattr(value, name)) for name in names]
         return f"{kind_of(value)}({_joined_fields(named, inner)})"
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         named = list(zip(value._fields, value, strict=True))

@@ -87,6 +87,16 @@ class NodeDisk:
             return Durable(left, frozenset(self._damaged | unread))
         return Durable(self._safe, frozenset(self._damaged))
 
+    @property
+    def unsynced(self) -> list[tuple[str, Any]]:
+        """What was written and is not safe yet, in order."""
+        return [(key, value) for key, value in self._written if value is not Misdirected]
+
+    @property
+    def kept(self) -> Durable:
+        """What is safe now, were it read without errors."""
+        return Durable(self._safe, frozenset(self._damaged))
+
     def _keep(self, key: str, value: Any) -> None:
         if value is Misdirected:
             self._safe.pop(key, None)

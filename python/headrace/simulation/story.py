@@ -13,6 +13,8 @@ from headrace.simulation.faults import Fault
 from headrace.simulation.noting import What
 from headrace.simulation.plan import Plan
 from headrace.simulation.run import Run, Runner
+from headrace.simulation.tracing import Flight, TracedWorld, Unsynced
+from headrace.simulation.world import make_world
 from headrace.state import steady_repr
 from headrace.system import Input
 from headrace.system.system import System
@@ -70,10 +72,18 @@ class Fell:
 
 @dataclass(frozen=True)
 class Story:
-    """All that happened in a run, in order; `str()` tells it, one line and more for each."""
+    """All that happened in a run, in order; `str()` tells it, one line and more for each.
+
+    `first`: the place of the first of `happened`, if those before were not kept. Of a traced story
+    `flights` are the messages and timers, and `crashed` says of each crash when and where it was,
+    and what was written and not synced then; both are None otherwise.
+    """
 
     run: Run
     happened: tuple[Step | Noted | Fell, ...]
+    first: int = 0
+    flights: tuple[Flight, ...] | None = None
+    crashed: tuple[tuple[int, str, list[Unsynced]], ...] | None = None
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self.happened), str(self.run).split("\n")[0]])
@@ -87,41 +97,77 @@ class Story:
 _INPUTS = (What.START, What.RESTART, What.MESSAGE, What.REQUEST, What.REPLY, What.TIMER)
 
 
-def tell(system: System, plan: Plan, *, happened_max: int = 200_000) -> Story:
+def tell(
+    system: System, plan: Plan, *, happened_max: int = 200_000, traced: bool = False
+) -> Story:
     """Run a plan, and keep all that happens, or the last `happened_max` things of it.
 
-    States are copied at each step, so it is some hundred times slower than the run alone.
+    `traced`: also what came from what, for a page; it runs in the plain world then. States are
+    copied at each step, so it is some hundred times slower than the run alone. An input whose step
+    raised is the last thing, a `Noted`. Raises UsageError for a plan that cannot be.
     """
-    runner = Runner(system, plan)
-    world = runner.world
-    happened: list[Step | Noted | Fell] = []
-    before = [copy_state(node.initial()) for node in runner.stage.nodes]
+    teller = _Teller(system, plan, happened_max, traced)
+    run = teller.runner.run()
+    if teller.taking is not None:
+        teller.keep(teller.taking)
+    happened = tuple(teller.happened[-happened_max:])
+    world = teller.traced
+    return Story(
+        run,
+        happened,
+        teller.count - len(happened),
+        None if world is None else tuple(world.flights),
+        None if world is None else tuple(world.crashed),
+    )
 
-    def keep(one: Step | Noted | Fell) -> None:
-        happened.append(one)
-        if len(happened) >= 2 * happened_max:
-            del happened[:happened_max]
 
-    def note(what: int, to: int, source: int, number: int, payload: Any) -> None:
-        if what not in _INPUTS:
-            keep(Noted(world.now_ns, What(what), world.names[to], world.names[source], payload))
-            if what == What.CRASH:
-                before[to] = copy_state(runner.stage.nodes[to].initial())
+class _Teller:
+    """Listens to a runner while it runs."""
 
-    def stepped(index: int, taken: Input, effects: tuple[Any, ...]) -> None:
-        after = copy_state(world.state(index))
-        keep(Step(world.now_ns, world.names[index], taken, effects, before[index], after))
-        before[index] = after
+    def __init__(self, system: System, plan: Plan, happened_max: int, traced: bool) -> None:
+        self.runner = Runner(system, plan, TracedWorld if traced else make_world)
+        self.world = self.runner.world
+        self.traced: TracedWorld | None = self.world if traced else None
+        self.happened: list[Step | Noted | Fell] = []
+        self.count = 0
+        self.taking: Noted | None = None  # an input whose step is not over
+        self._most = happened_max
+        self._nodes = self.runner.stage.nodes
+        self._before = [copy_state(node.initial()) for node in self._nodes]
+        self._count_fault = self.runner.stage.began
+        self.world.note, self.world.stepped = self._note, self._stepped
+        self.runner.stage.began = self._began
 
-    count_fault = runner.stage.began
+    def keep(self, one: Step | Noted | Fell) -> None:
+        self.happened.append(one)
+        self.count += 1
+        if len(self.happened) >= 2 * self._most:
+            del self.happened[: self._most]
 
-    def began(fault: Fault, begins: bool) -> None:
-        count_fault(fault, begins)
-        keep(Fell(world.now_ns, fault, begins))
+    def _note(self, what: int, to: int, source: int, number: int, payload: Any) -> None:
+        names = self.world.names
+        noted = Noted(self.world.now_ns, What(what), names[to], names[source], payload)
+        if what in _INPUTS:
+            self.taking = noted
+            return
+        if self.traced is not None:
+            self.traced.noted_at(self.count)
+        self.keep(noted)
+        if what == What.CRASH:
+            self._before[to] = copy_state(self._nodes[to].initial())
 
-    world.note, world.stepped, runner.stage.began = note, stepped, began
-    run = runner.run()
-    return Story(run, tuple(happened[-happened_max:]))
+    def _stepped(self, index: int, taken: Input, effects: tuple[Any, ...]) -> None:
+        self.taking = None
+        after = copy_state(self.world.state(index))
+        if self.traced is not None:
+            self.traced.stepped_at(index, self.count, len(effects))
+        name = self.world.names[index]
+        self.keep(Step(self.world.now_ns, name, taken, effects, self._before[index], after))
+        self._before[index] = after
+
+    def _began(self, fault: Fault, begins: bool) -> None:
+        self._count_fault(fault, begins)
+        self.keep(Fell(self.world.now_ns, fault, begins))
 
 
 def told(effect: Any) -> str:
