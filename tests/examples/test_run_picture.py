@@ -24,7 +24,7 @@ def test_picture_of_the_docs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not re.search(r"url\(|href|@import", made)  # nothing is loaded from elsewhere
     told = texts(made)
     assert f"$ {run_picture.COMMAND}" in told
-    assert "seed 8, made small: 1 command, 1 fault" in told
+    assert "found with seed 8; made small: 1 command, 1 fault" in told
     assert "lost: total 7 := 7" in told
 
 

@@ -35,7 +35,8 @@ class Plan:
     def __str__(self) -> str:
         lines = [f"seed {self.seed}"]
         for client, commands in self.commands.items():
-            lines.append(f"client {client}: {len(commands)} commands")
+            s = "" if len(commands) == 1 else "s"
+            lines.append(f"client {client}: {len(commands)} command{s}")
             lines.extend(f"    {command!r}" for command in commands)
         weather = [
             f"{field.name}={getattr(self.network, field.name)}"
