@@ -107,6 +107,12 @@ EXPLORING_BUILT = [
         "            if slot & HIGH == high:\n",
         UNIT + "test_counts_of_symmetric_graphs"),
     Planted(
+        "cut at first sight", "a state may be found later, on another way", SEARCH,
+        "            if self.depths.items[self.at] != self.depth_max:\n",
+        "            if self.depths.items[self.at] == self.depth_max:\n"
+        "                self.stop(STATES)\n            else:\n",
+        UNIT + "test_depth_first_a_state_behind_the_farthest_may_be_found_later"),
+    Planted(
         "deeper by two", "the farthest is not as far as it is told", SEARCH,
         "self.depths.items[self.at] + 1\n",
         "self.depths.items[self.at] + 2\n",

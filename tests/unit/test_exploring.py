@@ -244,6 +244,12 @@ def test_depth_first_finds_the_same_states() -> None:
         assert (wide.unique, wide.complete) == (deep.unique, deep.complete)
 
 
+def test_depth_first_a_state_behind_the_farthest_may_be_found_later() -> None:
+    system = hr.System(dict.fromkeys("abc", Collector()))
+    found = hr.explore(system, crashes=None, max_depth=6, search="depth")
+    assert (found.unique, found.complete) == (3 + 2**3, True)
+
+
 # -- symmetry --------------------------------------------------------------------------------------
 
 
