@@ -107,22 +107,38 @@ cdef class Explorer(Expansion):
         while self.expanded < end and self.stopped is None:
             if self.depth_first:
                 if not self.waiting.count:
-                    return False
+                    return self.probe()
                 self.waiting.count -= 1
                 self.at = self.waiting.items[self.waiting.count]
             elif self.expanded < self.states.count:
                 self.at = self.expanded
             else:
-                return False
-            self.mode = PROBE if self.depths.items[self.at] == self.depth_max else SEARCH
+                return self.probe()
             self.expanded += 1
-            self.load(self.at)
-            self.expand()
+            if self.depths.items[self.at] != self.depth_max:
+                self.load(self.at)
+                self.expand()
             if self.expanded % LOOK_EVERY == 0:
                 PyErr_CheckSignals()
                 if self.size_bytes > self.bytes_max:
                     self.stop(BYTES)
         return self.stopped is None
+
+    cdef bint probe(self) except -1:
+        """At the end: does anything that is not known come next of the farthest states?
+
+        Not before: depth first, a state may turn out to be nearer than it was when it was found.
+        """
+        cdef int64_t number
+        self.mode = PROBE
+        self.cut_by_depth = 0
+        for number in range(self.states.count):
+            if self.depths.items[number] == self.depth_max:
+                self.load(number)
+                self.expand()
+                if self.cut_by_depth:
+                    break
+        return False
 
     cdef int stop(self, why) except -1:
         self.stopped = why

@@ -98,7 +98,7 @@ EXPLORING_BUILT = [
         "messages as they come", "the same messages in two orders are two states", EXPANDING,
         "        while place > self.head and orders",
         "        while False and orders",
-        UNIT + "test_symmetry_finds_the_same_with_fewer_states"),
+        UNIT + "test_what_was_sent_first_on_different_links_does_not_matter"),
     Planted(
         "strings compared by length", "states whose hashes are alike are taken for one",
         ENGINE + "statetable.pyx",
@@ -106,6 +106,12 @@ EXPLORING_BUILT = [
         "            if True:\n                return <int64_t>(<uint32_t>slot) - 1\n"
         "            if slot & HIGH == high:\n",
         UNIT + "test_counts_of_symmetric_graphs"),
+    Planted(
+        "cut at first sight", "a state may be found later, on another way", SEARCH,
+        "            if self.depths.items[self.at] != self.depth_max:\n",
+        "            if self.depths.items[self.at] == self.depth_max:\n"
+        "                self.stop(STATES)\n            else:\n",
+        UNIT + "test_depth_first_a_state_behind_the_farthest_may_be_found_later"),
     Planted(
         "deeper by two", "the farthest is not as far as it is told", SEARCH,
         "self.depths.items[self.at] + 1\n",

@@ -113,6 +113,22 @@ class Heard(Node):
         return state + 1, None
 
 
+class Late(Node):
+    """Sends a token to `c` some time; `c` itself does nothing about it."""
+
+    @on.start()
+    def start(self, state: None, me: str) -> Any:
+        return state, None if me == "c" else timer("send", 1)
+
+    @on.timer("send")
+    def send(self, state: None) -> Any:
+        return state, send("c", Token())
+
+    @on.message(Token)
+    def token(self, state: None) -> Any:
+        return state, None
+
+
 class Safe(Node):
     """Writes down, tells `b`, and knows after a crash what it had written."""
 

@@ -10,6 +10,7 @@ from exploring_tools import (
     Collector,
     Failing,
     Heard,
+    Late,
     Ring,
     Safe,
     Sender,
@@ -38,6 +39,13 @@ def test_messages_come_in_any_order_or_in_that_of_their_link() -> None:
     orders = {"()", "(1,)", "(2,)", "(1, 2)", "(2, 1)"}
     assert states_of(pair(2), "b") == orders
     assert states_of(pair(2), "b", ordered=True) == {"()", "(1,)", "(1, 2)"}
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_what_was_sent_first_on_different_links_does_not_matter(ordered: bool) -> None:
+    """Of each token: it is not sent yet, on its way, or there; and 3 states before all started."""
+    found = hr.explore(hr.System(dict.fromkeys("abc", Late())), ordered=ordered)
+    assert found.unique == 3 * 3 + 3
 
 
 def test_messages_are_lost() -> None:
@@ -234,6 +242,12 @@ def test_depth_first_finds_the_same_states() -> None:
     for bounds in ({}, {"crashes": 1}, {"max_depth": 4, "losses": 1}):
         wide, deep = (hr.explore(pair(3), search=s, **bounds) for s in ("breadth", "depth"))
         assert (wide.unique, wide.complete) == (deep.unique, deep.complete)
+
+
+def test_depth_first_a_state_behind_the_farthest_may_be_found_later() -> None:
+    system = hr.System(dict.fromkeys("abc", Collector()))
+    found = hr.explore(system, crashes=None, max_depth=6, search="depth")
+    assert (found.unique, found.complete) == (3 + 2**3, True)
 
 
 # -- symmetry --------------------------------------------------------------------------------------

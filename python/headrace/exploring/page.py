@@ -17,7 +17,7 @@ from headrace.state import steady_repr
 from headrace.tabular.sink import Staged
 
 LANE, SIDE, ROW, HEAD, BOX = 168, 72, 34, 44, 26  # pixels
-NAME_CHARS, TEXT_CHARS = 16, 44
+NAME_CHARS, TEXT_CHARS = 16, 26
 STEPS_MAX = 2_000
 
 
@@ -90,12 +90,11 @@ def _lane(name: str, index: int, height: int) -> str:
 
 def _row(path: Path, step: Step, at: int) -> str:
     y = HEAD + at * ROW + 22
-    lane = path.names.index(step.node)
-    text = f"{at + 1} {step.title}"
+    end = _x(path.names.index(step.node))
     kind = "failed" if step.error is not None or step.action in ("crash", "lose") else "input"
     parts = [f'<g class="arrow {kind}" data-step="{at + 1}"><title>{escape(str(step))}</title>']
-    end = _x(lane)
     source = step.input.source if step.input is not None else step.node
+    text = escape(_brief(f"{at + 1} {_short(step)}", TEXT_CHARS))
     if source != step.node and source in path.names:
         begin = _x(path.names.index(source))
         way = 1 if end > begin else -1
@@ -105,16 +104,26 @@ def _row(path: Path, step: Step, at: int) -> str:
             parts.append(_cross(stop, y))
         else:
             parts.append(f'<path d="M{stop} {y}l{-8 * way} -4v8z"></path>')
-        shown, x = escape(_brief(text, TEXT_CHARS)), min(begin, end) + LANE // 2
+        # Above the last stretch of the arrow, before it comes to its lane.
+        parts.append(f'<text x="{end - way * LANE // 2}" y="{y - 6}">{text}</text>')
     else:
-        parts.append(
-            _cross(end, y) if kind == "failed" else f'<circle cx="{end}" cy="{y}" r="4"></circle>'
-        )
-        shown, x = escape(_brief(text, TEXT_CHARS)), end
-    parts.append(f'<text x="{x}" y="{y - 7}">{shown}</text>')
+        is_down = step.action == "crash" or step.error is not None
+        parts.append(_cross(end, y) if is_down else f'<circle cx="{end}" cy="{y}" r="4"></circle>')
+        parts.append(f'<text class="beside" x="{end + 10}" y="{y + 4}">{text}</text>')
     if step.crashed or (step.error is not None and source != step.node):
         parts.append(_cross(end, y))
     return "".join([*parts, "</g>"])
+
+
+def _short(step: Step) -> str:
+    """What happens, without what the arrow shows."""
+    taken = step.input
+    if taken is None or step.action in ("start", "restart"):
+        return step.action
+    if step.action == "timer":
+        return f"timer {taken.payload!r}"
+    behind = {"lose": ", lost", "duplicate": ", again"}.get(step.action, "")
+    return f"{steady_repr(taken.payload)}{behind}"
 
 
 def _cross(x: int, y: int) -> str:
@@ -163,9 +172,11 @@ h1 { font-size: 1.2rem; } h2 { font-size: 1rem; }
 .wide { overflow-x: auto; }
 .diagram { font: 11px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 .diagram text { fill: var(--text); text-anchor: middle; }
+.diagram text { paint-order: stroke; stroke: var(--page); stroke-width: 3px; }
+.diagram text.beside { text-anchor: start; }
 .lane line { stroke: var(--line); stroke-dasharray: 3 3; }
 .lane rect { fill: var(--box); stroke: var(--line); }
-.lane text { font-weight: 600; }
+.diagram .lane text { font-weight: 600; stroke: none; }
 .arrow line { stroke: var(--ink); stroke-width: 1.25; }
 .arrow path, .arrow circle { fill: var(--ink); }
 .failed line { stroke: var(--failed); }

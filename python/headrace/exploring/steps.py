@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from headrace.checking.keys import state_key
@@ -162,7 +163,7 @@ class Steps:
 
     def _check_timers(self, bounds: Bounds) -> None:
         """Under other names a timer must have the same budget."""
-        if isinstance(bounds.timers, dict):
+        if isinstance(bounds.timers, Mapping):
             for name in bounds.timers:
                 for names in self._new_names:
                     if renamed(name, names) != name:
