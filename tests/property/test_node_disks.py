@@ -102,3 +102,19 @@ def test_a_misdirected_write_and_errors_of_reading(kind: str) -> None:
     assert unread >= durable.damaged
     disk.lose()
     assert dict(disk.open()) == {}
+
+
+@pytest.mark.parametrize("kind", ["values", "files"])
+def test_a_disk_holds_values_and_not_objects(kind: str) -> None:
+    disk = disk_of(kind, 5)
+    log = ["first"]
+    disk.write("log", log)
+    log.append("later")
+    assert disk.unsynced == [("log", ["first"])]
+    disk.begin_sync()
+    disk.end_sync()
+    found = disk.open()["log"]
+    assert found == ["first"]
+    found.append("later")
+    assert disk.open() == disk.kept == {"log": ["first"]}
+    assert disk.unsynced == []

@@ -98,14 +98,28 @@ class FileDisk:
         self._unsynced.clear()
         self._syncing = 0
 
+    @property
+    def unsynced(self) -> list[tuple[str, Any]]:
+        """What was written and is not safe yet, in order."""
+        read = (self._read(name) for name, _ in self._unsynced)
+        return [(key, value) for key, value in filter(None, read)]
+
+    @property
+    def kept(self) -> Durable:
+        """What is there now, were it read without errors."""
+        return self._found(unreadable=False)
+
     def open(self) -> Durable:
         """What a node finds when it starts: of each key the newest value that can be read."""
+        return self._found(self.unreadable)
+
+    def _found(self, unreadable: bool) -> Durable:
         values: dict[str, Any] = {}
         damaged: set[str] = set()
         seen: set[str] = set()
         for place, name in enumerate(reversed(self._names())):
             key = bytes.fromhex(name[1:].split(".")[0]).decode()
-            if self.unreadable:
+            if unreadable:
                 drawn = draw(self._seed, CRASH, self._index, self._crashes, 1 << 20, place)
                 if drawn % 2:
                     self._disk.lie("read", path=name, bit=8 * _HEAD.size + drawn % 8)

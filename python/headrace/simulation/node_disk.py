@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headrace.engine.copying import copy_state
 from headrace.simulation.chance import CRASH, DISK, draw
 from headrace.system.durable import Durable
 
@@ -37,7 +38,8 @@ class NodeDisk:
             place = draw(self._seed, DISK, self._index, self._writes) % len(others)
             self._written.append((others[place], Misdirected))
             return
-        self._written.append((key, value))
+        # A copy: what is on a disk does not change with the object that it was made of.
+        self._written.append((key, copy_state(value)))
 
     def begin_sync(self) -> int:
         """Begin to make safe what was written; how long that takes, in nanoseconds."""
@@ -84,8 +86,8 @@ class NodeDisk:
                 if draw(self._seed, CRASH, self._index, self._crashes, place) % 2
             }
             left = {key: value for key, value in self._safe.items() if key not in unread}
-            return Durable(left, frozenset(self._damaged | unread))
-        return Durable(self._safe, frozenset(self._damaged))
+            return Durable(copy_state(left), frozenset(self._damaged | unread))
+        return Durable(copy_state(self._safe), frozenset(self._damaged))
 
     @property
     def unsynced(self) -> list[tuple[str, Any]]:
