@@ -98,6 +98,24 @@ def test_a_run_that_fails_is_written_as_journals(folder: Path) -> None:
     assert "seen: is not empty" in told
 
 
+def test_seeds_that_failed_are_run_first(folder: Path) -> None:
+    first = headrace("simulate", "counters.py:bad", "--known", "seeds.txt", "--no-shrink")
+    assert first.exit_code == 1
+    seed = first.stdout.split("found with seed ")[1].split(";")[0]
+    assert (folder / "seeds.txt").read_text().startswith(f"{seed}  # always: keeps_what")
+    again = headrace(
+        "simulate", "counters.py:bad", "--known", "seeds.txt", "--no-shrink", "--seed", 5000
+    )
+    assert f"found with seed {seed};" in again.stdout
+    assert "failed: 1 run, 1 failed" in again.stdout
+    assert len((folder / "seeds.txt").read_text().splitlines()) == 1
+    mended = headrace("simulate", "counters.py:good", "--known", "seeds.txt", "--runs", 3)
+    assert "ok: 4 runs" in mended.stdout
+    (folder / "seeds.txt").write_text("7\nseven\n")
+    told = refused("simulate", "counters.py:good", "--known", "seeds.txt")
+    assert "seeds.txt, line 2: 'seven' is no seed" in told
+
+
 def test_several_processes_come_to_the_same(folder: Path) -> None:
     one = headrace("simulate", "counters.py:good", "--runs", 40, "--seed", 7)
     code, out, err = finish(

@@ -281,7 +281,10 @@ SIMULATE = paragraphs(
     [cyan]simulation = hr.Simulation(system, chaos=hr.Chaos(crashes=2, partitions=1))[/]
 
     [bold]--to-test[/] writes the run that failed, as small as it has become, as a file for pytest.
-    [bold]--html[/] writes it as a page: who sent what to whom, and what went wrong when.
+    [bold]--html[/] writes it as a page: who sent what to whom, and what went wrong when;
+    [bold]--journals[/] as journals, one for each node, that headrace debug opens. Seeds that failed
+    are kept with [bold]--known[/], and run first the next time. [bold]--twice[/] compares each run
+    with one in a process that hashes texts differently.
 
     [bold]Exit code.[/] 0: no run failed. 1: one did. 2: wrong use.
 

@@ -16,6 +16,7 @@ from headrace.simulation.coverage import Coverage
 
 from .console import FAILED, counted, remark, reported, stderr, stdout
 from .interrupts import exit_code, terminable
+from .known_seeds import add_seed, read_seeds
 from .loading import load_one
 from .run_bar import RunBar
 from .simulate_files import Files
@@ -24,6 +25,36 @@ from .simulate_twice import compare, print_digests
 from .workers import JOBS_MAX, Workers
 
 BATCH = 20  # runs, from one report of a worker to the next
+
+ToTest = Annotated[
+    str | None,
+    typer.Option("--to-test", metavar="FILE", help="Write the run that fails as a test."),
+]
+Journals = Annotated[
+    str | None,
+    typer.Option(
+        "--journals",
+        metavar="DIR",
+        help="Write the run that fails as journals, one "
+        "for each node, that `headrace debug` opens.",
+    ),
+]
+Known = Annotated[
+    str | None,
+    typer.Option(
+        "--known",
+        metavar="FILE",
+        help="A file of seeds that failed once: they are run first, and new ones added.",
+    ),
+]
+Twice = Annotated[
+    bool,
+    typer.Option(
+        "--twice",
+        help="Compare each run, step by step, with one that hashes texts "
+        "differently; a few runs tell.",
+    ),
+]
 
 
 def simulate(
@@ -46,30 +77,13 @@ def simulate(
     no_shrink: Annotated[
         bool, typer.Option("--no-shrink", help="Leave a run that fails as it is.")
     ] = False,
-    to_test: Annotated[
-        str | None,
-        typer.Option("--to-test", metavar="FILE", help="Write the run that fails as a test."),
-    ] = None,
-    journals: Annotated[
-        str | None,
-        typer.Option(
-            "--journals",
-            metavar="DIR",
-            help="Write the run that fails as journals, one "
-            "for each node, that `headrace debug` opens.",
-        ),
-    ] = None,
+    to_test: ToTest = None,
+    journals: Journals = None,
     html: Annotated[
         str | None, typer.Option("--html", metavar="FILE", help="Write that run as a page.")
     ] = None,
-    twice: Annotated[
-        bool,
-        typer.Option(
-            "--twice",
-            help="Compare each run, step by step, with one that hashes texts "
-            "differently; a few runs tell.",
-        ),
-    ] = False,
+    known: Known = None,
+    twice: Twice = False,
     step: Annotated[int | None, typer.Option("--story", hidden=True)] = None,
     worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False,
 ) -> None:
@@ -87,7 +101,7 @@ def simulate(
         else:
             files = Files(to_test, journals, html)
             files.check()
-            wanted = _Wanted(application, runs, seed, jobs, keep_going, no_shrink)
+            wanted = _Wanted(application, runs, seed, jobs, keep_going, no_shrink, known)
             found = _look(simulation, wanted)
             if found is not None:
                 files.write(simulation, application, *found)
@@ -105,6 +119,7 @@ class _Wanted:
     jobs: int
     keep_going: bool
     no_shrink: bool
+    known: str | None
 
 
 def _look(simulation: Simulation, wanted: _Wanted) -> tuple[int, Run] | None:
@@ -120,7 +135,8 @@ def _look(simulation: Simulation, wanted: _Wanted) -> tuple[int, Run] | None:
     print_coverage(stdout(), simulation, coverage, time.monotonic() - began)
     if failed is None:
         return None
-    seed = coverage.failures[0][0]
+    seed, failure = coverage.failures[0]
+    add_seed(wanted.known, seed, failure)
     print_failure(stdout(), wanted.application, seed, failed)
     return seed, failed
 
@@ -129,6 +145,10 @@ def _run_all(simulation: Simulation, wanted: _Wanted) -> Coverage:
     coverage = Coverage()
     jobs = min(wanted.jobs, wanted.runs)
     with RunBar(wanted.application, wanted.runs) as bar:
+        for each in read_seeds(wanted.known):
+            coverage.add(simulation.run(each))
+            if coverage.failed and not wanted.keep_going:
+                return coverage
         if jobs == 1:
             for each in range(wanted.seed, wanted.seed + wanted.runs):
                 coverage.add(simulation.run(each))
