@@ -12,6 +12,7 @@ from mutants.recorder_mutants import RECORDER_MUTANTS
 from mutants.recovery_mutants import RECOVERY_MUTANTS
 from mutants.replay_mutants import REPLAY_MUTANTS
 from mutants.ring_mutants import RING_MUTANTS
+from mutants.simulation_mutants import SIMULATION_BUILT, SIMULATION_MUTANTS
 
 # Compiled anew, then found by a test.
 BUILT = [
@@ -20,6 +21,7 @@ BUILT = [
     *ENGINE_MUTANTS,
     *EXPLORING_BUILT,
     *CHECKING_BUILT_MUTANTS,
+    *SIMULATION_BUILT,
 ]
 # As they are.
 PLAIN = [
@@ -29,5 +31,6 @@ PLAIN = [
     *REPLAY_MUTANTS,
     *EXPLORING_MUTANTS,
     *CHECKING_MUTANTS,
+    *SIMULATION_MUTANTS,
 ]
 SANITIZED = ORDER_MUTANTS  # compiled anew, then found by a sanitizer

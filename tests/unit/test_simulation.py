@@ -250,6 +250,29 @@ def test_plans_are_told_in_full() -> None:
     assert "Crash(at_ns=" in text
 
 
+def test_one_failure_is_not_taken_for_another() -> None:
+    """With fewer commands another property fails, which is not what was found."""
+
+    def has_no_sixty(view: hr.View) -> bool:
+        return bool(view.states.get("p", 0) < 60)
+
+    def has_no_one(view: hr.View) -> bool:
+        return view.states.get("p", 0) != 1
+
+    system = hr.System(
+        {"p": Counter()},
+        {"c": hr.Client([Add(30), Add(1), Add(30)])},
+        always=[has_no_sixty, has_no_one],
+    )
+    run = hr.Simulation(system).run()
+    assert run.failure is not None
+    assert run.failure.name == "has_no_sixty"
+    small = hr.shrink(run)
+    assert small.failure is not None
+    assert small.failure.name == "has_no_sixty"
+    assert small.plan.commands == {"c": (Add(30), Add(30))}
+
+
 def test_minimise_leaves_nothing_out_that_counts() -> None:
     calls: list[tuple[int, ...]] = []
 
