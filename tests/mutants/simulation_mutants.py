@@ -69,7 +69,7 @@ SIMULATION_MUTANTS = [
     Planted(
         "slow clocks for timers only", "a clock that is stopped tells the time", CLOCK,
         "return self.running_ns(now_ns) + self._offset_ns", "return now_ns + self._offset_ns",
-        SAME),
+        FAULTS + "clocks_drift_jump_and_stop"),
     # -- disks -----------------------------------------------------------------------------------
     Planted(
         "unsynced writes are kept", "no crash ever loses anything", NODE_DISK,

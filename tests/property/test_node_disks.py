@@ -97,6 +97,7 @@ def test_a_misdirected_write_and_errors_of_reading(kind: str) -> None:
     assert disk.misdirected == 0
     disk.unreadable = True
     unread = disk.open().damaged
+    assert all(value == key for key, value in disk.open().items())
     disk.unreadable = False
     assert disk.open().damaged == durable.damaged
     assert unread >= durable.damaged

@@ -249,6 +249,7 @@ def test_unsynced_writes_may_be_kept_lost_or_torn() -> None:
 def test_clocks_drift_jump_and_stop() -> None:
     fast = after(F.Drift(node="b", ppm=1_000_000, at_ns=20 * MS, until_ns=30 * MS))
     assert len(fast.states["b"]["beats"]) >= 58
+    assert fast.states["b"]["beats"][-1] >= 58 * MS  # it tells the time that it runs on
     stopped = after(F.Drift(node="b", ppm=-1_000_000, at_ns=20 * MS, until_ns=30 * MS))
     assert 39 <= len(stopped.states["b"]["beats"]) <= 41
     jumped = after(F.Jump(node="b", by_ns=500 * MS, at_ns=20 * MS, until_ns=30 * MS))

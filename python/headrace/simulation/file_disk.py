@@ -122,7 +122,9 @@ class FileDisk:
             if unreadable:
                 drawn = draw(self._seed, CRASH, self._index, self._crashes, 1 << 20, place)
                 if drawn % 2:
-                    self._disk.lie("read", path=name, bit=8 * _HEAD.size + drawn % 8)
+                    file = self._disk.open(name)
+                    self._disk.lie("read", path=name, bit=8 * (file.size - 1) + drawn % 8)
+                    file.close()
             if key in seen:
                 continue
             found = self._read(name)
