@@ -89,7 +89,7 @@ SIMULATION_MUTANTS = [
         "checksums not looked at", "a torn value is taken for a value", FILE_DISK,
         "        if len(body) != length or xxhash.xxh3_64_intdigest(body) != checksum:\n",
         "        if len(body) != length:\n",
-        "property/test_node_disks.py::test_a_misdirected_write_and_errors_of_reading"),
+        "property/test_node_disks.py::test_what_cannot_be_read_is_never_another_value"),
     # -- runs ------------------------------------------------------------------------------------
     Planted(
         "histories not checked", "clients are told what cannot be", RUN,

@@ -119,3 +119,20 @@ def test_a_disk_holds_values_and_not_objects(kind: str) -> None:
     found.append("later")
     assert disk.open() == disk.kept == {"log": ["first"]}
     assert disk.unsynced == []
+
+
+@pytest.mark.parametrize("kind", ["values", "files"])
+def test_what_cannot_be_read_is_never_another_value(kind: str) -> None:
+    unread = 0
+    for seed in range(10):
+        disk = disk_of(kind, seed)
+        for key in KEYS:
+            disk.write(key, key)
+        disk.begin_sync()
+        disk.end_sync()
+        disk.unreadable = True
+        found = disk.open()
+        assert all(value == key for key, value in found.items())
+        assert set(found) | found.damaged == set(KEYS)
+        unread += len(found.damaged)
+    assert 5 <= unread <= 25
