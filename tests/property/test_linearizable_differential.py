@@ -88,6 +88,29 @@ def test_very_many_made_up_histories(name: str, data: st.DataObject) -> None:
     event(agrees(data.draw(histories(name)), MODELS[name]))
 
 
+@st.composite
+def overlapping(draw: st.DrawFn) -> Made:
+    """One operation of each client, many at a time, that write and read few values of a register.
+
+    Many a write is one of what is there already: it looks like a read, but may be needed later.
+    """
+    history = []
+    for client in range(draw(st.integers(3, OPERATIONS_MAX))):
+        call = draw(st.integers(0, 5))
+        return_ = call + draw(st.sampled_from([0, 1, 9]))
+        value = draw(st.integers(1, 2))
+        writing = draw(st.sampled_from([True, True, False]))
+        wanted = (0, writing, value if writing else 0)
+        history.append(Operation(client, call, return_, wanted, None if writing else (value,)))
+    return history
+
+
+@given(overlapping())
+@settings(max_examples=200)
+def test_writes_of_what_is_there_already(history: Made) -> None:
+    event(agrees(history, registers))
+
+
 @given(histories("registers"))
 @settings(max_examples=50)
 def test_partitions_make_no_difference(history: Made) -> None:

@@ -33,6 +33,10 @@ OK: dict[str, tuple[hr.Machine, Made]] = {
         registers,
         [write("a", 1, 1, 5), read("a", 1, 1, 5), write("a", 1, 1, 6), read("a", 1, 1, 6)],
     ),
+    "a write of what is there already, needed later": (
+        registers,
+        [write("a", 0, 9, 1), write("b", 1, 2, 1), write("c", 3, 4, 2), read("d", 10, 11, 1)],
+    ),
     "a failed write is not seen": (
         registers,
         [write("a", 0, 1, 5, status="fail"), read("b", 2, 3, 0)],

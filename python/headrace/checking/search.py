@@ -9,10 +9,16 @@ The set is kept small. Operations that must take effect are numbered by their re
 `low` are in, and of the others at most those that overlap with operation `low`, bits of `window`
 counted from there. Those that may never have taken effect are bits of `info`.
 
-Three things need not be tried. If an operation answers right and leaves the state as it is, it can
-come first: nothing else is lost by that. If one that may never have taken effect leaves the state
-as it is, or if the step refuses it, it may as well not have. And among those of equal input the one
-called first can be taken first.
+Three things need not be tried. If an operation that may never have taken effect leaves the state as
+it is, or if the step refuses it, it may as well not have. Among those of equal input the one called
+first can be taken first. And if an operation is a read and answers right, it can come first: it
+leaves every state as it is in which it answers right, so it can be moved to the front of any order.
+
+Nobody says what is a read; a write of what is there already looks like one. So it is found out: an
+operation is taken for a read until it is seen to change a state. If no order is found, all states
+that were visited are looked at. If in none of them any of those that were taken for reads changes
+anything, all is well: leaving them aside, any order goes through states that were visited, so they
+could be moved in it. Otherwise the search begins anew, with what it knows by then.
 """
 
 from __future__ import annotations
@@ -68,6 +74,7 @@ class Search:
         self._open = self._open_windows()
         self._info_open = self._open_infos()
         self._twin = self._twins()
+        self._writes: set[tuple[int, int]] = set()  # input and answer of what has changed a state
 
     def input_of(self, number: int) -> int:
         """The number of an operation's input in the specification."""
@@ -114,6 +121,29 @@ class Search:
 
     def run(self) -> Found:
         """Search, until there is an order, until all is visited, or until told to stop."""
+        while True:
+            known = len(self._writes)
+            found = self._run()
+            if found.done is not None or found.stopped:
+                return found
+            self._look_for_writes(found)
+            if found.stopped or len(self._writes) == known:
+                return found
+
+    def _look_for_writes(self, found: Found) -> None:
+        """Look whether what was taken for a read changes any of the states visited."""
+        states = {configuration[3] for configuration in found.came_from}
+        for kind in set(zip(self._inputs, self._expected, strict=False)) - self._writes:
+            if self._stop(0):
+                found.stopped = True
+                return
+            for state in states:
+                reached, answer = self._model.step(state, kind[0])
+                if answer == kind[1] and reached != state:
+                    self._writes.add(kind)
+                    break
+
+    def _run(self) -> Found:
         begin: Configuration = (0, 0, 0, self._model.initial)
         found = Found(came_from={begin: None})
         came_from = found.came_from
@@ -153,8 +183,10 @@ class Search:
                 next_window >>= 1
                 next_low += 1
             one = (number, (next_low, next_window, info, reached))
-            if reached == state:
+            if reached == state and (inputs[number], answer) not in self._writes:
                 return [one]
+            if reached != state:
+                self._writes.add((inputs[number], answer))
             following.append(one)
         free = ((1 << self._info_open[low]) - 1) & ~info
         while free:
