@@ -24,6 +24,8 @@ from headrace.simulation import Chaos, Delay, Network, Plan, Run, Simulation, fa
 from headrace.system import (
     Caller,
     Client,
+    Durable,
+    Effect,
     Node,
     Redirect,
     Refused,
@@ -49,6 +51,8 @@ __all__ = [
     "ConsumerInfo",
     "DeadLetter",
     "Delay",
+    "Durable",
+    "Effect",
     "Engine",
     "History",
     "Journal",

@@ -187,7 +187,10 @@ class Runner:
     def _see(self, index: int) -> None:
         """A node has taken an input: does everything hold?"""
         if index < len(self.system.nodes):
-            self._states[self.world.names[index]] = self.world.state(index)
+            if self.world.is_up(index):
+                self._states[self.world.names[index]] = self.world.state(index)
+            else:  # it wrote to a disk that was full
+                self._states.pop(self.world.names[index], None)
         self._see_view()
 
     def _see_all(self) -> None:
