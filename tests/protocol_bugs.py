@@ -37,17 +37,40 @@ class ProtocolBug:
 
 
 def example(file: str, old: str = "", new: str = "") -> types.ModuleType:
-    """An example as a module of its own, with one text in it replaced, which stands there once."""
+    """An example as a module of its own, with one text in it replaced, which stands there once.
+
+    `file`: of examples/; one in a folder there belongs to a package, which is what is returned.
+    """
     path = EXAMPLES / file
     text = path.read_text()
     if old:
         if text.count(old) != 1:
             raise ValueError(f"{file}: {old!r} stands there {text.count(old)} times, not once")
         text = text.replace(old, new)
-    name = f"{path.stem}_{len(sys.modules)}"
+    if path.parent == EXAMPLES:
+        return _executed(f"{path.stem}_{len(sys.modules)}", path, text)
+    package = f"{path.parent.name}_{len(sys.modules)}"
+    init = path.parent / "__init__.py"
+    module = _new_module(package, init)
+    module.__path__ = [str(path.parent)]  # where it finds the files that stay as they are
+    if path == init:
+        return _executed(package, init, text, module)
+    _executed(f"{package}.{path.stem}", path, text)
+    return _executed(package, init, init.read_text(), module)
+
+
+def _new_module(name: str, path: Path) -> types.ModuleType:
     module = types.ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module  # where dataclasses and structs look their annotations up
+    return module
+
+
+def _executed(
+    name: str, path: Path, text: str, module: types.ModuleType | None = None
+) -> types.ModuleType:
+    module = module or _new_module(name, path)
+    module.__package__ = name if hasattr(module, "__path__") else name.rpartition(".")[0]
     exec(compile(text, str(path), "exec"), vars(module))
     return module
 

@@ -1,0 +1,122 @@
+"""Bugs planted in examples/raft, of the kinds that the literature and Jepsen's reports describe."""
+
+from __future__ import annotations
+
+from protocol_bugs import ProtocolBug
+
+
+def bug(name: str, why: str, file: str, old: str, new: str, **more: object) -> ProtocolBug:
+    """A planted bug; by default it is found within 100 seeds, and small."""
+    limits = {"seeds": 100, "commands": 4, "faults": 4, **more}
+    return ProtocolBug(name, why, f"raft/{file}.py", old, new, **limits)  # type: ignore[arg-type]
+
+
+BUGS = (
+    bug(
+        "vote not synced",
+        "a node that crashes forgets its vote, and gives another one in the same term",
+        "state",
+        "[hr.persist(term_key(term), Promise(term, voted_for))]",
+        "[hr.persist(term_key(term), Promise(term, voted_for), sync=False)]",
+    ),
+    bug(
+        "damaged vote taken for none",
+        "the vote that a crash tore may have been sent for, and there is another one",
+        "state",
+        'NOBODY_KNOWS = ""',
+        "NOBODY_KNOWS = None",
+    ),
+    bug(
+        "vote for a log that ends before",
+        "a leader lacks what is committed",
+        "election",
+        "theirs >= ours and ",
+        "",
+    ),
+    bug(
+        "commit without quorum",
+        "what one node has is taken for safe",
+        "replication",
+        "sorted(matches, reverse=True)[state.majority - 1]",
+        "sorted(matches, reverse=True)[state.majority - 2]",
+    ),
+    bug(
+        "commit of an earlier term by counting",
+        "an entry in a majority is replaced by a leader that has a newer one: figure 3.7",
+        "replication",
+        "if index > state.commit and state.log.term(index) == state.term:",
+        "if index > state.commit:",
+        simulation="simulation_of_five",
+    ),
+    bug(
+        "commit behind what is equal",
+        "a follower carries out what is left over of an earlier leader",
+        "replication",
+        "min(message.commit, equal)",
+        "min(message.commit, log.last)",
+    ),
+    bug(
+        "log not truncated on conflict",
+        "entries of an earlier leader stay where this one has others",
+        "log",
+        "if at <= self.last and self.term(at) == entry.term:",
+        "if at <= self.last:",
+    ),
+    bug(
+        "log truncated by an old message",
+        "a message that was overtaken removes entries that were promised since",
+        "log",
+        "        return []\n\n    def _replace",
+        "        return self._replace(self.last, ()) if self.last > index + len(entries) else []"
+        "\n\n    def _replace",
+    ),
+    bug(
+        "acknowledged before the disk",
+        "a follower says that it has entries, and a crash takes them away",
+        "log",
+        "[hr.persist(entry_key(first + at), each) for",
+        "[hr.persist(entry_key(first + at), each, sync=False) for",
+    ),
+    bug(
+        "left over entries are read back",
+        "among entries that a crash kept are some that others were to replace",
+        "state",
+        " and durable[keys[-1]].before == before:",
+        ":",
+    ),
+    bug(
+        "stale read",
+        "a leader that was deposed, and does not know it, answers from what it has",
+        "reads",
+        "read.round <= confirmed and ",
+        "",
+    ),
+    bug(
+        "read before the term's first entry",
+        "a new leader has what is committed, but does not know that it is",
+        "reads",
+        "max(state.commit, state.began)",
+        "state.commit",
+    ),
+    bug(
+        "duplicate execution of a retry",
+        "a request that comes again is carried out again",
+        "store",
+        "if last is not None and entry.number <= last.number:",
+        "if last is not None and entry.number < last.number:",
+    ),
+    bug(
+        "snapshot without the client table",
+        "behind a snapshot a request that comes again is carried out again",
+        "store",
+        "served={served.client: served for served in snapshot.served},",
+        "served={},",
+    ),
+    bug(
+        "entries removed before the snapshot is safe",
+        "a crash leaves neither the entries nor what stands for them",
+        "snapshots",
+        'snapshot), hr.timer("sweep", 0)]',
+        "snapshot), *sweep(state)]",
+    ),
+)
