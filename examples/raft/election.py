@@ -8,7 +8,7 @@ from .messages import RequestVote, Vote
 from .replication import lead
 from .state import CANDIDATE, FOLLOWER, LEADER, Effects, State, enter_term
 
-ELECTION_NS = 40_000_000  # without a word from a leader, and up to twice that, by chance
+ELECTION_NS = 25_000_000  # without a word from a leader, and up to twice that, by chance
 
 
 def election_timer(chance: float) -> hr.Effect:

@@ -6,6 +6,8 @@ from itertools import combinations
 
 import headrace as hr
 
+from .log import Log
+from .messages import Entry
 from .state import LEADER, State
 
 
@@ -17,57 +19,59 @@ def election_safety(view: hr.View) -> bool:
 
 def log_matching(view: hr.View) -> bool:
     """Logs that have the same entry at an index are the same up to there."""
-    return all(_match(one, other) for one, other in combinations(view.states.values(), 2))
+    for one, other in combinations(view.states.values(), 2):
+        ours, theirs = _both(one.log, other.log)
+        if ours != theirs:
+            pairs = list(zip(ours, theirs, strict=True))
+            differ = [a != b for a, b in pairs].index(True)
+            if any(a.term == b.term for a, b in pairs[differ:]):
+                return False
+    return True
 
 
-def _match(one: State, other: State) -> bool:
-    base = max(one.log.base, other.log.base)
-    last = min(one.log.last, other.log.last)
-    ours = one.log.entries[base - one.log.base : max(0, last - one.log.base)]
-    theirs = other.log.entries[base - other.log.base : max(0, last - other.log.base)]
-    if ours == theirs:
-        return True
-    differ = [a != b for a, b in zip(ours, theirs, strict=True)].index(True)
-    return all(
-        a.term != b.term for a, b in zip(ours[differ:], theirs[differ:], strict=True)
-    )
+def _both(one: Log, other: Log) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+    """The entries of those indexes that both logs have."""
+    ours, theirs = one.entries, other.entries
+    if one.base < other.base:
+        ours = ours[other.base - one.base :]
+    else:
+        theirs = theirs[one.base - other.base :]
+    count = min(len(ours), len(theirs))
+    return ours[:count], theirs[:count]
 
 
 def leader_completeness(view: hr.View) -> bool:
     """What a node knows to be committed is in the logs of all leaders of its term, and of later."""
-    leaders = [state for state in view.states.values() if state.role == LEADER]
-    return all(
-        leader.term < state.term or _is_in(state, leader)
-        for leader in leaders
-        for state in view.states.values()
-        if state is not leader
-    )
+    for leader in view.states.values():
+        if leader.role == LEADER:
+            for state in view.states.values():
+                if state.term <= leader.term and not _is_in(state, leader.log):
+                    return False
+    return True
 
 
-def _is_in(state: State, leader: State) -> bool:
-    base = max(state.log.base, leader.log.base)
-    count = state.commit - base
-    if count <= 0:
-        return state.commit <= leader.log.last
-    committed = state.log.entries[base - state.log.base :][:count]
-    return committed == leader.log.entries[base - leader.log.base :][:count]
-
-
-def state_machine_safety(view: hr.View) -> bool:
-    """Nodes that have carried out as many entries are in the same state."""
-    stores = [state.store for state in view.states.values()]
-    return all(
-        one.applied != other.applied or one == other for one, other in combinations(stores, 2)
-    )
+def _is_in(state: State, log: Log) -> bool:
+    """Whether what a node knows to be committed is in a log."""
+    ours, theirs = _both(state.log, log)
+    count = max(0, state.commit - max(state.log.base, log.base))
+    return state.commit <= log.last and ours[:count] == theirs[:count]
 
 
 def committed_agree(view: hr.View) -> bool:
     """What is committed at an index is so everywhere."""
     for one, other in combinations(view.states.values(), 2):
-        base = max(one.log.base, other.log.base)
-        count = max(0, min(one.commit, other.commit) - base)
-        ours = one.log.entries[base - one.log.base :][:count]
-        if ours != other.log.entries[base - other.log.base :][:count]:
+        ours, theirs = _both(one.log, other.log)
+        if ours != theirs:
+            count = min(one.commit, other.commit) - max(one.log.base, other.log.base)
+            if ours[: max(0, count)] != theirs[: max(0, count)]:
+                return False
+    return True
+
+
+def state_machine_safety(view: hr.View) -> bool:
+    """Nodes that have carried out as many entries are in the same state."""
+    for one, other in combinations(view.states.values(), 2):
+        if one.store.applied == other.store.applied and one.store != other.store:
             return False
     return True
 

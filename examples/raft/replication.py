@@ -9,8 +9,8 @@ from .reads import answer_reads
 from .snapshots import compact, install
 from .state import LEADER, Effects, Follower, State
 
-HEARTBEAT_NS = 10_000_000
-BATCH = 3  # entries in a message
+HEARTBEAT_NS = 8_000_000
+BATCH = 2  # entries in a message
 
 
 def lead(state: State) -> Effects:

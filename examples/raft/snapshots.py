@@ -9,7 +9,7 @@ from .messages import Snapshot
 from .state import Effects, State, snapshot_key
 from .store import restored
 
-ENTRIES_MAX = 8  # that are carried out and still in the log
+ENTRIES_MAX = 5  # that are carried out and still in the log
 
 
 def compact(state: State) -> Effects:

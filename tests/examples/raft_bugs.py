@@ -49,11 +49,12 @@ BUGS = (
         simulation="simulation_of_five",
     ),
     bug(
-        "commit behind what is equal",
+        "commit without comparing",
         "a follower carries out what is left over of an earlier leader",
         "replication",
-        "min(message.commit, equal)",
-        "min(message.commit, log.last)",
+        "        lacks = min(log.last, index - 1)\n",
+        "        lacks = min(log.last, index - 1)\n"
+        "        state.commit = max(state.commit, min(message.commit, log.last))\n",
     ),
     bug(
         "log not truncated on conflict",

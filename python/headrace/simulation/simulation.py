@@ -21,8 +21,8 @@ class Simulation:
     """Runs a system in a simulated world: `Simulation(system, chaos=Chaos(crashes=2)).run(seed=1)`.
 
     Everything in a run follows from its seed: the commands of clients that have a function for
-    them, the faults that `chaos` draws (`faults` come in every run), and what the network does. The
-    meaning of the rest is that of `Plan`. Needs no thread and no clock; a run blocks until it is
+    them, the faults that `chaos` draws (`faults` come in every run; of several `chaos` the seeds take
+    turns), and what the network does. The meaning of the rest is that of `Plan`. Needs no thread and no clock; a run blocks until it is
     over. Raises UsageError.
     """
 
@@ -31,7 +31,7 @@ class Simulation:
         system: System,
         *,
         network: Network | None = None,
-        chaos: Chaos | None = None,
+        chaos: Chaos | Iterable[Chaos] | None = None,
         faults: Iterable[Fault] = (),
         faulty_ns: int = 1000 * MILLISECOND_NS,
         end_ns: int = 60_000 * MILLISECOND_NS,
@@ -46,7 +46,7 @@ class Simulation:
             raise UsageError(f"sync_ns={sync_ns!r}: from and to, in nanoseconds")
         self.system = system
         self.network = network or Network()
-        self.chaos = chaos
+        self.chaos = () if chaos is None else (chaos,) if isinstance(chaos, Chaos) else tuple(chaos)
         self.faults = tuple(faults)
         self.faulty_ns = faulty_ns
         self.end_ns = end_ns
@@ -56,8 +56,9 @@ class Simulation:
     def plan(self, seed: int) -> Plan:
         """What the run of that seed is made of."""
         drawn: tuple[Fault, ...] = ()
-        if self.chaos is not None:
-            drawn = self.chaos.schedule(seed, tuple(self.system.nodes), self.faulty_ns)
+        if self.chaos:
+            chaos = self.chaos[seed % len(self.chaos)]
+            drawn = chaos.schedule(seed, tuple(self.system.nodes), self.faulty_ns)
         return Plan(
             seed=seed,
             commands={
