@@ -16,6 +16,7 @@ from . import properties
 from .messages import Append, Cas, Delete, Get, Put, Request
 from .model import OneServer
 from .node import Raft
+from .schedules import FIGURE_3_7
 
 MILLISECOND_NS = 1_000_000
 COMMANDS = 12  # of each client
@@ -100,13 +101,25 @@ CRASHES = hr.Chaos(
     lasts_ns=(MILLISECOND_NS, 20 * MILLISECOND_NS),
     budget=None,
 )
+# Messages of elections that come late, while those who have voted crash and vote again.
+ELECTIONS = hr.Chaos(
+    crashes=80,
+    clogs=300,
+    lasts_ns=(MILLISECOND_NS, 30 * MILLISECOND_NS),
+    budget=None,
+)
 
 
-def simulation_of(system: hr.System, *chaos: hr.Chaos) -> hr.Simulation:
+def simulation_of(
+    system: hr.System,
+    chaos: tuple[hr.Chaos, ...] = (CHAOS, PARTITIONS, CRASHES),
+    faults: tuple[hr.faults.Fault, ...] = (),
+) -> hr.Simulation:
     """Half a second in which much goes wrong."""
     return hr.Simulation(
         system,
-        chaos=chaos or (CHAOS, PARTITIONS, CRASHES),
+        chaos=chaos,
+        faults=faults,
         faulty_ns=500 * MILLISECOND_NS,
         end_ns=2_500 * MILLISECOND_NS,
         inputs_max=30_000,
@@ -118,3 +131,5 @@ system = system_of(3)
 system_of_five = system_of(5)
 simulation = simulation_of(system)
 simulation_of_five = simulation_of(system_of_five)
+elections = simulation_of(system, chaos=(ELECTIONS,))
+figure_3_7 = simulation_of(system, chaos=(), faults=FIGURE_3_7)

@@ -20,11 +20,11 @@ BUGS = (
         "[hr.persist(term_key(term), Promise(term, voted_for), sync=False)]",
     ),
     bug(
-        "damaged vote taken for none",
-        "the vote that a crash tore may have been sent for, and there is another one",
+        "vote forgotten at a restart",
+        "the term is read back, but not to whom the vote in it was given",
         "state",
-        'NOBODY_KNOWS = ""',
-        "NOBODY_KNOWS = None",
+        "promise.term, promise.voted_for\n",
+        "promise.term, None\n",
     ),
     bug(
         "vote for a log that ends before",
@@ -46,7 +46,7 @@ BUGS = (
         "replication",
         "if index > state.commit and state.log.term(index) == state.term:",
         "if index > state.commit:",
-        simulation="simulation_of_five",
+        simulation="figure_3_7",
     ),
     bug(
         "commit without comparing",
@@ -119,5 +119,40 @@ BUGS = (
         "snapshots",
         'snapshot), hr.timer("sweep", 0)]',
         "snapshot), *sweep(state)]",
+    ),
+    bug(
+        "clock used as a lease without bound",
+        "a leader answers while its clock says that nobody else can lead yet; but clocks jump",
+        "node",
+        "        note_read(state, caller, request)\n",
+        "        if now_ns < state.leased_until_ns and state.began <= state.commit:\n"
+        "            return state, hr.reply(caller, state.store.read(request))\n"
+        "        note_read(state, caller, request)\n",
+    ),
+    bug(
+        "answered before it is committed",
+        "a leader answers when the entry is in its own log",
+        "replication",
+        "    return propose(state, entry)\n",
+        "    answer = copy.deepcopy(state.store).apply(entry)\n"
+        "    return [hr.reply(caller, answer), *propose(state, entry)]\n",
+    ),
+    bug(
+        "unknown told as failed",
+        "a leader that is deposed refuses what waits, which is carried out all the same",
+        "election",
+        "        state.reads.clear()\n",
+        "        state.reads.clear()\n"
+        "        waiting = state.log.entries[state.commit - state.log.base :]\n"
+        "        callers = [hr.Caller(each.client, each.number) for each in waiting if each.write]\n"
+        "        effects += [hr.reply(caller, hr.Refused(\"deposed\")) for caller in callers]\n",
+    ),
+    bug(
+        "heartbeats of a deposed leader",
+        "a timer that cannot be cancelled in time, and nobody looks whether it still counts",
+        "node",
+        'hr.on.timer("heartbeat", when=LEADER)',
+        'hr.on.timer("heartbeat", when=(LEADER, FOLLOWER))',
+        kinds=("always", "history", "eventually"),
     ),
 )
