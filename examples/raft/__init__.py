@@ -103,6 +103,13 @@ CRASHES = hr.Chaos(
 )
 # Messages of elections that come late, while those who have voted crash and vote again.
 ELECTIONS = hr.Chaos(
+    crashes=40,
+    clogs=150,
+    lasts_ns=(MILLISECOND_NS, 40 * MILLISECOND_NS),
+    budget=None,
+)
+# More of both: nodes hardly ever get further than a few entries.
+RESTARTS = hr.Chaos(
     crashes=80,
     clogs=300,
     lasts_ns=(MILLISECOND_NS, 30 * MILLISECOND_NS),
@@ -122,7 +129,7 @@ def simulation_of(
         faults=faults,
         faulty_ns=500 * MILLISECOND_NS,
         end_ns=2_500 * MILLISECOND_NS,
-        inputs_max=30_000,
+        inputs_max=8_000,
         sync_ns=(MILLISECOND_NS // 10, 3 * MILLISECOND_NS),
     )
 
@@ -132,4 +139,5 @@ system_of_five = system_of(5)
 simulation = simulation_of(system)
 simulation_of_five = simulation_of(system_of_five)
 elections = simulation_of(system, chaos=(ELECTIONS,))
+restarts = simulation_of(system, chaos=(RESTARTS,))
 figure_3_7 = simulation_of(system, chaos=(), faults=FIGURE_3_7)

@@ -49,9 +49,7 @@ def vote(state: State, source: str, asked: RequestVote, chance: float) -> Effect
     """
     effects = step_down(state, asked.term, chance) if asked.term > state.term else []
     ours, theirs = (state.log.last_term, state.log.last), (asked.last_term, asked.last_index)
-    granted = (
-        asked.term == state.term and theirs >= ours and state.voted_for in (None, source)
-    )
+    granted = asked.term == state.term and theirs >= ours and state.voted_for in (None, source)
     if granted:
         effects += [election_timer(chance), *enter_term(state, asked.term, voted_for=source)]
     return [*effects, hr.send(source, Vote(state.term, granted))]

@@ -98,9 +98,7 @@ def two_lead(view: hr.View) -> bool:
 
 def reads_wait_for_a_term(view: hr.View) -> bool:
     """A leader is asked before it knows what is committed."""
-    return any(
-        read.index > state.commit for state in view.states.values() for read in state.reads
-    )
+    return any(read.index > state.commit for state in view.states.values() for read in state.reads)
 
 
 def all_agree(view: hr.View) -> bool:

@@ -26,9 +26,7 @@ def answer_reads(state: State) -> Effects:
     """Answer those that have waited for long enough."""
     rounds = [state.round, *(each.round for each in state.followers.values())]
     confirmed = sorted(rounds, reverse=True)[state.majority - 1]
-    ready = [
-        read for read in state.reads if read.round <= confirmed and read.index <= state.commit
-    ]
+    ready = [read for read in state.reads if read.round <= confirmed and read.index <= state.commit]
     if ready:
         state.reads = [read for read in state.reads if read not in ready]
     return [hr.reply(read.caller, state.store.read(read.request)) for read in ready]

@@ -32,11 +32,18 @@ def keep(state: State, snapshot: Snapshot) -> Effects:
     """Write a snapshot. The timer is set once it is safe: only then may entries be removed."""
     state.snapshot = snapshot
     state.log.compact(snapshot)
+    state.kept.append(snapshot.index)
     return [hr.persist(snapshot_key(snapshot.index), snapshot), hr.timer("sweep", 0)]
 
 
 def sweep(state: State) -> Effects:
-    """Remove from the disk what the snapshot stands for, and the one before it."""
+    """Remove from the disk what the snapshot stands for, and those before it.
+
+    By the time the timer runs out there may be a newer snapshot, which is being written. What is
+    removed here waits for that, as all effects do; but the timer comes again then.
+    """
     old, state.swept = state.swept, state.snapshot.index
-    keys = [snapshot_key(old), *(entry_key(at) for at in range(old + 1, state.swept + 1))]
-    return [hr.persist(key, None, sync=False) for key in keys]
+    entries = [entry_key(index) for index in range(old + 1, state.swept + 1)]
+    snapshots = [snapshot_key(index) for index in state.kept if index < state.swept]
+    state.kept = [state.swept]
+    return [hr.persist(key, None, sync=False) for key in (*snapshots, *entries)]

@@ -52,6 +52,7 @@ class State:
     log: Log = field(default_factory=Log)
     snapshot: Snapshot = Snapshot(index=0, term=0)  # noqa: RUF009 - it cannot be changed
     swept: int = 0  # up to this index the disk holds no entries any more
+    kept: list[int] = field(default_factory=list)  # the indexes of snapshots on the disk
 
     role: str = FOLLOWER
     leader: str | None = None
@@ -135,6 +136,7 @@ def _load_snapshot(state: State, durable: hr.Durable, indexes: list[int]) -> lis
     state.snapshot = durable[key]
     state.store = restored(state.snapshot)
     state.commit = state.swept = state.snapshot.index
+    state.kept = [state.snapshot.index]
     return [key]
 
 

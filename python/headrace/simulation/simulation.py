@@ -21,9 +21,9 @@ class Simulation:
     """Runs a system in a simulated world: `Simulation(system, chaos=Chaos(crashes=2)).run(seed=1)`.
 
     Everything in a run follows from its seed: the commands of clients that have a function for
-    them, the faults that `chaos` draws (`faults` come in every run; of several `chaos` the seeds take
-    turns), and what the network does. The meaning of the rest is that of `Plan`. Needs no thread and no clock; a run blocks until it is
-    over. Raises UsageError.
+    them, the faults that `chaos` draws (of several the seeds take turns; `faults` come in every
+    run), and what the network does. The meaning of the rest is that of `Plan`. Needs no thread and
+    no clock; a run blocks until it is over. Raises UsageError.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Simulation:
             raise UsageError(f"sync_ns={sync_ns!r}: from and to, in nanoseconds")
         self.system = system
         self.network = network or Network()
-        self.chaos = () if chaos is None else (chaos,) if isinstance(chaos, Chaos) else tuple(chaos)
+        self.chaos = (chaos,) if isinstance(chaos, Chaos) else tuple(chaos or ())
         self.faults = tuple(faults)
         self.faulty_ns = faulty_ns
         self.end_ns = end_ns
