@@ -21,6 +21,7 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 class ProtocolBug:
     """Replace `old` by `new` in `file` of examples/: `simulation` fails within `seeds` seeds.
 
+    `more`: pairs of what else is replaced there.
     Shrunk, it has at most `commands` commands and `faults` faults. `kind` and `names` say which
     failures count: by kind (always, history, ...), and by name if some are given.
     """
@@ -35,20 +36,46 @@ class ProtocolBug:
     faults: int
     kinds: tuple[str, ...] = ("always", "history")
     simulation: str = "simulation"
+    more: tuple[tuple[str, str], ...] = ()
 
 
-def example(file: str, old: str = "", new: str = "") -> types.ModuleType:
-    """An example as a module of its own, with one text in it replaced, which stands there once."""
+def example(
+    file: str, old: str = "", new: str = "", more: tuple[tuple[str, str], ...] = ()
+) -> types.ModuleType:
+    """An example as a module of its own, with texts in it replaced, each of which is there once.
+
+    `file`: of examples/; one in a folder there belongs to a package, which is what is returned.
+    """
     path = EXAMPLES / file
     text = path.read_text()
-    if old:
-        if text.count(old) != 1:
-            raise ValueError(f"{file}: {old!r} stands there {text.count(old)} times, not once")
-        text = text.replace(old, new)
-    name = f"{path.stem}_{len(sys.modules)}"
+    for before, after in ((old, new), *more) if old else more:
+        if text.count(before) != 1:
+            raise ValueError(f"{file}: {before!r} is there {text.count(before)} times, not once")
+        text = text.replace(before, after)
+    if path.parent == EXAMPLES:
+        return _executed(f"{path.stem}_{len(sys.modules)}", path, text)
+    package = f"{path.parent.name}_{len(sys.modules)}"
+    init = path.parent / "__init__.py"
+    module = _new_module(package, init)
+    module.__path__ = [str(path.parent)]  # where it finds the files that stay as they are
+    if path == init:
+        return _executed(package, init, text, module)
+    _executed(f"{package}.{path.stem}", path, text)
+    return _executed(package, init, init.read_text(), module)
+
+
+def _new_module(name: str, path: Path) -> types.ModuleType:
     module = types.ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module  # where dataclasses and structs look their annotations up
+    return module
+
+
+def _executed(
+    name: str, path: Path, text: str, module: types.ModuleType | None = None
+) -> types.ModuleType:
+    module = module or _new_module(name, path)
+    module.__package__ = name if hasattr(module, "__path__") else name.rpartition(".")[0]
     exec(compile(text, str(path), "exec"), vars(module))
     return module
 
@@ -64,7 +91,7 @@ def first_failure(simulation: hr.Simulation, seeds: range) -> hr.Run | None:
 
 def check_found(bug: ProtocolBug) -> hr.Run:
     """Find a planted bug, shrink it, and check that it is as small as it is said to become."""
-    simulation = getattr(example(bug.file, bug.old, bug.new), bug.simulation)
+    simulation = getattr(example(bug.file, bug.old, bug.new, bug.more), bug.simulation)
     run = first_failure(simulation, range(bug.seeds))
     assert run is not None, f"{bug.name}: not found in {bug.seeds} seeds"
     assert run.failure is not None

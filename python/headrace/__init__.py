@@ -44,6 +44,8 @@ from headrace.simulation import (
 from headrace.system import (
     Caller,
     Client,
+    Durable,
+    Effect,
     Node,
     Redirect,
     Refused,
@@ -69,6 +71,8 @@ __all__ = [
     "ConsumerInfo",
     "DeadLetter",
     "Delay",
+    "Durable",
+    "Effect",
     "Engine",
     "Exploration",
     "History",

@@ -25,10 +25,11 @@ class Simulation:
     """Runs a system in a simulated world: `Simulation(system, chaos=Chaos(crashes=2)).run(seed=1)`.
 
     Everything in a run follows from its seed: the commands of clients that have a function for
-    them, the faults that `chaos` draws (`faults` come in every run), and what the network does. The
-    meaning of the rest is that of `Plan`. With `pure` (the default) handlers are looked at for
-    clocks, chance and the outside, before and during a run. Needs no thread and no clock; a run
-    blocks until it is over. Raises UsageError, and NotDeterministic with the line in question.
+    them, the faults that `chaos` draws (of several the seeds take turns; `faults` come in every
+    run), and what the network does. The meaning of the rest is that of `Plan`. With `pure` (the
+    default) handlers are looked at for clocks, chance and the outside, before and during a run.
+    Needs no thread and no clock; a run blocks until it is over. Raises UsageError, and
+    NotDeterministic with the line in question.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Simulation:
         system: System,
         *,
         network: Network | None = None,
-        chaos: Chaos | None = None,
+        chaos: Chaos | Iterable[Chaos] | None = None,
         faults: Iterable[Fault] = (),
         faulty_ns: int = 1000 * MILLISECOND_NS,
         end_ns: int = 60_000 * MILLISECOND_NS,
@@ -59,7 +60,7 @@ class Simulation:
         self.disks = disks
         self.pure = pure
         self.network = network or Network()
-        self.chaos = chaos
+        self.chaos = (chaos,) if isinstance(chaos, Chaos) else tuple(chaos or ())
         self.faults = tuple(faults)
         self.faulty_ns = faulty_ns
         self.end_ns = end_ns
@@ -80,8 +81,9 @@ class Simulation:
     def plan(self, seed: int) -> Plan:
         """What the run of that seed is made of."""
         drawn: tuple[Fault, ...] = ()
-        if self.chaos is not None:
-            drawn = self.chaos.schedule(seed, tuple(self.system.nodes), self.faulty_ns)
+        if self.chaos:
+            chaos = self.chaos[seed % len(self.chaos)]
+            drawn = chaos.schedule(seed, tuple(self.system.nodes), self.faulty_ns)
         return Plan(
             seed=seed,
             commands={

@@ -96,7 +96,7 @@ def take(
     """One step of a node: the state after an input, and the effects; nothing is carried out.
 
     It is what running a node means, in plain Python. Raises UnhandledInput, EffectError, and what
-    the handler raises. A start, restart or timer that nothing handles does nothing.
+    the handler raises. A start or restart that nothing handles does nothing.
     """
     mode = node.mode(state) if node.mode is not None else None
     kind = taken.kind

@@ -86,9 +86,9 @@ def within_budget(simulation: Simulation, drawn: list[Fault]) -> tuple[Fault, ..
     """The faults in their order, without those that would impair too many nodes at a time."""
     nodes = tuple(simulation.system.nodes)
     ordered = sorted(drawn, key=lambda fault: (fault.at_ns, fault.kind))
-    if simulation.chaos is None:
-        return tuple(ordered)
-    return simulation.chaos.within_budget(ordered, len(nodes), simulation.faulty_ns)
+    for chaos in simulation.chaos:
+        ordered = list(chaos.within_budget(ordered, len(nodes), simulation.faulty_ns))
+    return tuple(ordered)
 
 
 def _fault(simulation: Simulation, kind: str) -> Any:
