@@ -92,6 +92,7 @@ class Server:
         self.peers = {each: self._peer(each) for each in system.nodes if each != name}
         self._handled = _handled(self.machine)
         self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._stopping = False  # no more inputs of its own: the next start begins without them
         self._tasks: list[asyncio.Task[Any]] = []
         self._carrying: asyncio.Task[Any] | None = None
         self._serving: set[asyncio.Task[Any]] = set()
@@ -179,6 +180,7 @@ class Server:
 
         Raises what `Engine.close` raises.
         """
+        self._stopping = True
         if self._server is not None:
             self._server.close()
             if self._listen.path:
@@ -293,13 +295,15 @@ class Server:
             if kind == REPLY:
                 self._tell_failed(to, number, f"the reply has {len(body):,} bytes")
         elif to == self.name:
-            self.host.put(kind, body, to.encode(), number)
+            if not self._stopping:
+                self.host.put(kind, body, to.encode(), number)
         else:
             self._send(kind, to, number, body)
 
     def _run_out(self, number: int) -> None:
         self._timers.pop(number, None)
-        self.host.put(TIMER, number=number)
+        if not self._stopping:
+            self.host.put(TIMER, number=number)
 
     def _send(self, kind: int, to: str, number: int, body: bytes) -> None:
         payload = body if kind == MESSAGE else pack(Numbered(number, body))

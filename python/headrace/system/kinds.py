@@ -32,7 +32,8 @@ def codec_of(nodes: Iterable[Node]) -> Codec:
 
     No handler is declared for what a client is answered. So beside the types that handlers are
     declared for there are numbers, texts, bytes, None, tuples of these, `Redirect`, `Refused`, and
-    the frozen structs of the modules in which the nodes are written.
+    the frozen structs of the modules in which the nodes, or the types of their handlers, are
+    written.
     """
     several = list(nodes)
     kinds: dict[Any, None] = dict.fromkeys(ALWAYS)
@@ -40,6 +41,7 @@ def codec_of(nodes: Iterable[Node]) -> Codec:
         kinds.update(dict.fromkeys(node.table.types))
     names = {getattr(kind, "__name__", "") for kind in kinds}
     modules = [each.__module__ for node in several for each in type(node).__mro__]
+    modules += [kind.__module__ for kind in kinds if isinstance(kind, type)]
     for value in classes_in(modules):
         if value.__name__ not in names and _is_sendable(value):
             names.add(value.__name__)
