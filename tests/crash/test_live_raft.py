@@ -1,4 +1,4 @@
-"""The replicated store of examples/raft as processes: killed, started again, and asked meanwhile."""
+"""The replicated store of examples/raft as processes, that are killed and asked meanwhile."""
 
 from __future__ import annotations
 
