@@ -89,13 +89,20 @@ def first_failure(simulation: hr.Simulation, seeds: range) -> hr.Run | None:
     return None
 
 
-def check_found(bug: ProtocolBug) -> hr.Run:
-    """Find a planted bug, shrink it, and check that it is as small as it is said to become."""
+def find(bug: ProtocolBug) -> hr.Run:
+    """The first run that a planted bug makes fail, within its seeds and in one of its ways."""
     simulation = getattr(example(bug.file, bug.old, bug.new, bug.more), bug.simulation)
     run = first_failure(simulation, range(bug.seeds))
     assert run is not None, f"{bug.name}: not found in {bug.seeds} seeds"
     assert run.failure is not None
     assert run.failure.kind in bug.kinds, f"{bug.name}: found as {run}"
+    return run
+
+
+def check_found(bug: ProtocolBug) -> hr.Run:
+    """Find a planted bug, shrink it, and check that it is as small as it is said to become."""
+    run = find(bug)
+    assert run.failure is not None
     small = hr.shrink(run, runs_max=RUNS_MAX)
     commands, faults = small.plan.size
     assert commands <= bug.commands, f"{bug.name}: {commands} commands are left:\n{small}"
