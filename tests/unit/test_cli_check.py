@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from cli_tools import headrace, in_folder, refused, succeeds
 
+import headrace as hr
 from headrace.cli import check, interrupts
+from headrace.cli.loading import load
 
 SYSTEMS = """
 import msgspec
@@ -78,6 +80,21 @@ def test_counterexample() -> None:
         "       0 -> 1",
     ]
     assert "<svg" in Path("bad.html").read_text()
+
+
+def test_a_counterexample_as_journals() -> None:
+    result = headrace("check", "systems.py:bad", "--crashes", "1", "--journals", "seen")
+    assert result.exit_code == 1
+    assert "see it: headrace debug seen/b systems.py:bad.simulated.b" in result.stdout
+    for node, sum_of_all in (("a", 0), ("b", 1)):
+        replayed = headrace("replay", f"seen/{node}", f"systems.py:bad.simulated.{node}")
+        assert replayed.exit_code == 0, replayed.output
+        history = hr.History(f"seen/{node}", load(f"systems.py:bad.simulated.{node}"))
+        state: Any = history.at(history.end).state
+        assert state.state == sum_of_all
+    again = headrace("check", "systems.py:bad", "--journals", "seen")
+    assert again.exit_code == 2
+    assert "seen: is not empty" in again.stderr
 
 
 def test_bounds_reach_the_explorer() -> None:

@@ -50,6 +50,21 @@ def test_disks_made_of_files(sync: bool) -> None:
     assert simulation.run(3).digest == runs[3].digest
 
 
+def test_without_checksums_a_flipped_bit_is_another_message() -> None:
+    system = hr.System({"p": Counter()}, {"c": hr.Client([Add(1)] * 30)})
+    checked, unchecked = (
+        hr.Simulation(system, network=hr.Network(corruption=0.3, checksums=each))
+        for each in (True, False)
+    )
+    assert checked.run(3).counts["CORRUPTED"] > 10
+    replies = [asked.reply for asked in checked.run(3).history["c"]]
+    assert replies == sorted(replies)
+    assert max(replies) <= 60  # 30, and some of them counted twice, as nobody remembers them
+    others = [asked.reply for seed in range(5) for asked in unchecked.run(seed).history["c"]]
+    assert max(other for other in others if isinstance(other, int)) > 60
+    assert unchecked.run(3).digest == unchecked.run(3).digest
+
+
 def test_what_did_not_fail_is_not_made_small() -> None:
     run = counting().run(1)
     assert hr.shrink(run) is run

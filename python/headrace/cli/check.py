@@ -20,6 +20,7 @@ from .bar import UPDATE_SECONDS
 from .console import FAILED, remark, reported, stderr, stdout
 from .interrupts import exit_code, terminable
 from .loading import load_system
+from .simulate_report import print_journals
 
 UNKNOWN = 3  # 2 is wrong use, as for every command
 _COLORS = {"ok": "green", "bad": "red", "unknown": "yellow"}
@@ -68,6 +69,15 @@ Html = Annotated[
     typer.Option("--html", metavar="FILE", help="Write the counterexample as a page."),
 ]
 
+Journals = Annotated[
+    str | None,
+    typer.Option(
+        "--journals",
+        metavar="DIR",
+        help="Write the counterexample as journals of the nodes, for `headrace debug`.",
+    ),
+]
+
 
 def check(
     application: Application,
@@ -83,6 +93,7 @@ def check(
     ordered: Ordered = False,
     dfs: Dfs = False,
     html: Html = None,
+    journals: Journals = None,
 ) -> None:
     """The command; its help text is in helptext.py."""
     with reported():
@@ -110,6 +121,9 @@ def check(
         if html is not None and found.counterexample is not None:
             found.to_html(html)
             remark(f"the counterexample is in {html}")
+        if journals is not None and found.counterexample is not None:
+            written = found.to_journals(journals)
+            print_journals(stdout(), f"{application}.simulated", written)
     if found.verdict != "ok":
         raise typer.Exit(FAILED if found.verdict == "bad" else UNKNOWN)
 

@@ -20,6 +20,7 @@ from headrace.compose import Pipeline
 from headrace.errors import HeadraceError, UsageError
 from headrace.machine import Machine
 from headrace.simulation import Simulation
+from headrace.simulation.journals import machine_of
 from headrace.system import System
 
 from .places import raised_at
@@ -140,7 +141,7 @@ def _lookup(
     parts = name.split(".")
     for place, part in enumerate(parts):
         if isinstance(found, System | Simulation):  # a node's name may have dots
-            return found.machine(".".join(parts[place:]))
+            return _node_of(found, parts[place:])
         if not hasattr(found, part):
             known = all_in(module)
             near = difflib.get_close_matches(name, known, 1)
@@ -149,6 +150,13 @@ def _lookup(
             raise UsageError(f"{where} has no {name!r}{hint}")
         found = getattr(found, part)
     return found
+
+
+def _node_of(found: System | Simulation, parts: list[str]) -> Machine:
+    """`system.a`, as it runs live; `system.simulated.a` or `simulation.a`, as it is simulated."""
+    if isinstance(found, System) and parts[0] == "simulated" and "simulated" not in found.nodes:
+        return machine_of(found, ".".join(parts[1:]))
+    return found.machine(".".join(parts))
 
 
 def _machine(found: Any, application: str) -> Machine | Pipeline:

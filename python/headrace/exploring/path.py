@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.engine.effects import Effect
+from headrace.simulation.journals import write_inputs
 from headrace.state import difference, steady_repr
 from headrace.system.node import Input
+from headrace.system.system import System
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,20 @@ class Path:
                     found.append(step.input)
                 found += [taken for taken, _ in step.more]
         return found
+
+    def to_journals(self, system: System, folder: str) -> dict[str, str]:
+        """Write what each node takes as a journal, for the debugger; where, by the nodes' names.
+
+        `folder` is made, and must be empty. `headrace debug` opens them with the machine
+        `file.py:system.simulated.node`. Blocks. Raises UsageError, JournalError.
+        """
+        came: dict[str, list[tuple[Input, list[float]]]] = {name: [] for name in system.nodes}
+        for step in self.steps:
+            if step.input is None or step.node not in came or step.action in ("lose", "crash"):
+                continue
+            again = [taken.chance for taken, _ in step.more]
+            came[step.node].append((step.input, again))
+        return write_inputs(system, came, folder)
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write a page with a diagram of who takes what when, and of all states, as one file.

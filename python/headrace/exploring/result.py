@@ -120,6 +120,12 @@ class Exploration:
             lines += [f"{self.failed}:", str(self.failed.path)]
         return "\n".join(lines)
 
+    def to_journals(self, folder: str) -> dict[str, str]:
+        """Write the counterexample as journals; see `Path.to_journals`. Raises UsageError too."""
+        if self.counterexample is None:
+            raise UsageError("there is no counterexample, and so nothing for journals")
+        return self.counterexample.to_journals(self.system, folder)
+
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write the counterexample as a page; see `Path.to_html`. Raises UsageError if none is."""
         if self.counterexample is None:

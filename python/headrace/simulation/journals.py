@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from headrace.engine.effects import Postpone
 from headrace.errors import UsageError
 from headrace.journal import Journal
 from headrace.runtime import Engine
 from headrace.simulation.story import Step, Story
-from headrace.system import Node
+from headrace.system import Input, Node
 from headrace.system.node_machine import NodeMachine
 from headrace.system.system import System
 
@@ -26,17 +26,36 @@ def write_journals(story: Story, folder: str) -> dict[str, str]:
     `folder` is made, and must be empty. `history.at(n)` is the state of the node behind its n-th
     record, as it was in the run. Blocks. Raises UsageError, JournalError.
     """
+    system = story.run.system
+    steps = [one for one in story.happened if isinstance(one, Step)]
+    came = {
+        name: arrivals(node, [step for step in steps if step.node == name])
+        for name, node in system.nodes.items()
+    }
+    return write_inputs(
+        system,
+        {name: ((step.taken, chances) for step, chances in all_) for name, all_ in came.items()},
+        folder,
+    )
+
+
+def write_inputs(
+    system: System, came: Mapping[str, Iterable[tuple[Input, list[float]]]], folder: str
+) -> dict[str, str]:
+    """Write inputs of nodes, by their names, as journals; else as `write_journals`.
+
+    With each input come the chances of what was postponed and is taken again with it.
+    """
     if os.path.isdir(folder) and os.listdir(folder):
         raise UsageError(f"{folder}: is not empty; give a folder that is not there yet")
     os.makedirs(folder, exist_ok=True)
     written = {}
-    for node in story.run.system.nodes:
-        machine = machine_of(story.run.system, node)
-        steps = [one for one in story.happened if isinstance(one, Step) and one.node == node]
+    for node, inputs in came.items():
+        machine = machine_of(system, node)
         path = os.path.join(folder, _file_name(node))
         with Engine(machine, journal=Journal(path, level="os"), keep_outputs=0) as engine:
-            for step, chances in arrivals(machine.node, steps):
-                engine.publish(machine.events_of(step.taken, chances))
+            for taken, chances in inputs:
+                engine.publish(machine.events_of(taken, chances))
             engine.drain()
         written[node] = path
     return written

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from headrace.errors import UsageError
+from headrace.errors import MessageError, UsageError
 from headrace.journal.states import known_classes
 from headrace.simulation.faults import Lose, Weather
 from headrace.simulation.file_disk import FileDisk
@@ -14,6 +14,7 @@ from headrace.simulation.plan import Plan
 from headrace.simulation.world import make_world
 from headrace.system import Client, Node
 from headrace.system.system import System
+from headrace.system.values import Codec
 
 SLICE_NS = 10_000_000  # from one look at whether it is over to the next
 
@@ -43,6 +44,8 @@ class Stage:
             for index, node in enumerate(self.nodes)
             if index >= len(system.nodes) and isinstance(node, Client)
         ]
+        if not plan.network.checksums:
+            self.world.corrupt = _corrupter(system.codec)
         self._down = [0] * len(names)
         self._paused = [0] * len(names)
         self.changed: Callable[[], None] = lambda: None  # told after each fault
@@ -129,3 +132,18 @@ def _disk(system: System, plan: Plan, index: int) -> NodeDisk | FileDisk:
         return NodeDisk(plan.seed, index, plan.sync_ns)
     classes = known_classes(system.machine(system.names[index]))
     return FileDisk(plan.seed, index, plan.sync_ns, classes)
+
+
+def _corrupter(codec: Codec) -> Callable[[Any, int], Any]:
+    """Turns round one bit of what is written on the wire; None if that is no message any more."""
+
+    def corrupt(payload: Any, drawn: int) -> Any:
+        data = bytearray(codec.encode(payload))
+        bit = drawn % (8 * len(data))
+        data[bit // 8] ^= 1 << bit % 8
+        try:
+            return codec.decode(bytes(data))
+        except MessageError:
+            return None
+
+    return corrupt
