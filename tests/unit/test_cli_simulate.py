@@ -54,6 +54,8 @@ def test_runs_that_pass() -> None:
     assert "ok: 30 runs, " in told
     assert "requests: 600: " in told
     assert "faults: Crash " in told
+    assert "clients: done after 0." in told
+    assert "s, mean; faults for 1.000 s" in told
     assert "inputs: Counter: request Add " in told
     assert "sometimes: has_ten 30" in told
 

@@ -35,6 +35,8 @@ def print_coverage(
             f"{coverage.statuses.get(status, 0):,} {status}" for status in ("ok", "fail", "info")
         )
         _line(console, "requests", f"{requests:,}: {told}")
+        busy, faulty = coverage.busy_seconds / coverage.runs, simulation.faulty_ns / 1e9
+        _line(console, "clients", f"done after {busy:.3f} s, mean; faults for {faulty:.3f} s")
     _line(console, "states", f"{len(coverage.states):,} different ones of nodes at the end")
     _line(console, "faults", _counts(coverage.faults))
     _line(console, "messages", _counts({name: coverage.counts.get(name, 0) for name in _MESSAGES}))

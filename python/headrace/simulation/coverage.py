@@ -20,7 +20,8 @@ FAILURES_MAX = 100  # are named
 class Coverage(msgspec.Struct):
     """A summary of runs, that others can be added to.
 
-    `failures`: seed and message of the first that failed. `seconds`: of the world's time.
+    `failures`: seed and message of the first that failed. `seconds`: of the world's time;
+    `busy_seconds`: of that, until the clients had all their answers.
     `states`: digests of the states of nodes at the end of runs. `reached`: in how many runs each of
     `sometimes` was true.
     """
@@ -30,6 +31,7 @@ class Coverage(msgspec.Struct):
     undecided: int = 0
     delivered: int = 0
     seconds: float = 0.0
+    busy_seconds: float = 0.0
     failures: list[tuple[int, str]] = []
     counts: dict[str, int] = {}
     faults: dict[str, int] = {}
@@ -43,6 +45,8 @@ class Coverage(msgspec.Struct):
         self.runs += 1
         self.delivered += run.delivered
         self.seconds += run.end_ns / 1e9
+        all_asked = (asked for history in run.history.values() for asked in history)
+        self.busy_seconds += max((a.return_ns or a.call_ns for a in all_asked), default=0) / 1e9
         self.undecided += run.undecided
         if run.failure is not None:
             self.failed += 1
@@ -67,6 +71,7 @@ class Coverage(msgspec.Struct):
         self.undecided += other.undecided
         self.delivered += other.delivered
         self.seconds += other.seconds
+        self.busy_seconds += other.busy_seconds
         self.failures = sorted([*self.failures, *other.failures])[:FAILURES_MAX]
         for mine, theirs in (
             (self.counts, other.counts),
