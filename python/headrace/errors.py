@@ -6,6 +6,8 @@ Three families: `UsageError` is the caller's mistake, and the call changed nothi
 
 from __future__ import annotations
 
+import os
+import traceback
 from typing import Any
 
 from headrace.engine.errors import (
@@ -161,9 +163,14 @@ class NodeFailed(HeadraceError):
 
     def __init__(self, node: str, time_ns: int, taken: Any, cause: BaseException) -> None:
         what = f"{taken.kind} {taken.payload!r}" if taken.payload is not None else taken.kind
-        super().__init__(
-            f"node {node!r} failed at {time_ns:,} ns on {what}: {type(cause).__name__}: {cause}"
-        )
+        ours = (os.path.dirname(__file__), "src/")
+        frames = [
+            frame
+            for frame in traceback.extract_tb(cause.__traceback__)
+            if not frame.filename.startswith(ours) and not frame.filename.endswith(".pyx")
+        ]
+        place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+        super().__init__(f"node {node!r} on {what}: {type(cause).__name__}: {cause}{place}")
         self.node = node
         self.time_ns = time_ns
         self.taken = taken

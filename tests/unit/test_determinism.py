@@ -28,6 +28,18 @@ def starts_a_thread() -> Any:
     return threading.Thread(target=asks_a_clock).is_alive()
 
 
+def imports_a_clock() -> Any:
+    from time import time_ns
+
+    return time_ns()
+
+
+def imports_chance() -> Any:
+    import random as chance
+
+    return chance.random()
+
+
 IMPURE: list[tuple[Callable[[], Any], str]] = [
     (lambda: time.time(), "time.time in"),
     (lambda: asks_a_clock(), "time.monotonic in"),
@@ -38,6 +50,8 @@ IMPURE: list[tuple[Callable[[], Any], str]] = [
     (lambda: os.urandom(3), "os.urandom in"),
     (lambda: os.environ["HOME"], "os.environ in"),
     (lambda: id(3), "id in"),
+    (imports_a_clock, "time.time_ns in"),
+    (imports_chance, "random.random in"),
     (starts_a_thread, "threading.Thread in"),
     (lambda: pathlib.Path("/dev/null").read_text(), "open /dev/null in a step"),
     (lambda: os.listdir("/"), "os.listdir / in a step"),
@@ -58,6 +72,22 @@ def system_of(body: Callable[[], Any]) -> hr.System:
 def test_it_is_found(body: Callable[[], Any], told: str) -> None:
     with pytest.raises(NotDeterministic, match=rf"test_determinism\.py:\d+: {told}"):
         hr.Simulation(system_of(body)).run()
+
+
+def test_what_is_kept_beside_the_state() -> None:
+    class Keeping(hr.Node):
+        @hr.on.request(Add)
+        def add(self, state: Any, request: Add, caller: hr.Caller) -> Any:
+            return self.added(state, request.amount), hr.reply(caller, 1)
+
+        def added(self, state: Any, amount: int) -> Any:
+            self.total = amount
+            return state
+
+    system = hr.System({"p": Keeping()}, {"c": hr.Client([Add(1)])})
+    told = r"test_determinism\.py:\d+: an attribute of self is set in the steps of node 'p'"
+    with pytest.raises(NotDeterministic, match=told):
+        hr.Simulation(system)
 
 
 def test_what_is_fine_is_left_alone() -> None:

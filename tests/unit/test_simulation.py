@@ -104,6 +104,18 @@ def test_a_handler_that_raises_ends_the_run() -> None:
     assert "has no handler for timer 'unknown'" in run.failure.message
 
 
+def test_a_handler_that_raises_is_told_with_its_line() -> None:
+    class Missing(Counter):
+        @hr.on.request(Add)
+        def add(self, state: int, request: Add, caller: hr.Caller) -> Any:
+            return state, hr.reply(caller, {}["missing"])
+
+    run = hr.Simulation(hr.System({"p": Missing()}, {"c": hr.Client([Add(1)])})).run()
+    assert run.failure is not None
+    assert "node 'p' on request Add(amount=1): KeyError: 'missing' (" in run.failure.message
+    assert "test_simulation.py:" in run.failure.message
+
+
 def test_a_destination_that_is_not_there_is_told() -> None:
     class Lost(hr.Node):
         @hr.on.start()

@@ -205,6 +205,13 @@ def test_bytes_that_are_no_message(data: bytes) -> None:
         Codec([Ping]).decode(data)
 
 
+def test_initial_takes_nothing() -> None:
+    ping = hr.on.message(Ping)(lambda self, state: None)
+    for initial in (lambda: 0, lambda self, more: 0):
+        with pytest.raises(MachineError, match=r"initial takes nothing but self"):
+            node_of(f=ping, initial=initial)
+
+
 def test_systems_that_cannot_be() -> None:
     node = Everything()
     for arguments, told in (

@@ -137,7 +137,9 @@ def _look(simulation: Simulation, wanted: _Wanted) -> tuple[int, Run] | None:
         return None
     seed, failure = coverage.failures[0]
     add_seed(wanted.known, seed, failure)
-    print_failure(stdout(), wanted.application, seed, failed)
+    print_failure(
+        stdout(), wanted.application, seed, failed, is_small=not wanted.no_shrink
+    )
     return seed, failed
 
 

@@ -47,16 +47,19 @@ def print_coverage(
         console.print(f"  [yellow]never[/]: {escape(', '.join(missing))}")
 
 
-def print_failure(console: Console, application: str, seed: int, run: Run) -> None:
+def print_failure(
+    console: Console, application: str, seed: int, run: Run, *, is_small: bool
+) -> None:
     """The run that failed, as small as it has become, and how to see it again, by its seed."""
     commands, faults = run.plan.size
+    size = f"{counted(commands, 'command')}, {counted(faults, 'fault')}"
     console.print(
         f"\n[bold red]{escape(str(run.failure))}[/]\n"
-        f"found with seed {seed}; made small: {counted(commands, 'command')}, "
-        f"{counted(faults, 'fault')}"
+        f"found with seed {seed}; {'made small: ' * is_small}{size}"
     )
     console.print(escape(str(run.plan)))
-    console.print(f"run it again: {escape(again(application, seed))}")
+    what = "run it again, and make it small" if is_small else "run it again"
+    console.print(f"{what}: {escape(again(application, seed))}")
 
 
 def again(application: str, seed: int) -> str:

@@ -30,6 +30,7 @@ from headrace.system.system import System
 
 _CLOCK = "take now_ns, the node's own clock, as a parameter of the handler"
 _CHANCE = "take chance, a float of at least 0 and below 1, as a parameter of the handler"
+_STATE = "what a node remembers is its state, which the handler returns"
 _OUTSIDE = "what comes from outside comes as an input, and what goes there is an effect"
 
 # What no handler may use, by identity, and what to use instead.
@@ -104,6 +105,9 @@ def _forbidden_in(
         if code is None or code in seen or _is_library(code.co_filename):
             continue
         seen.add(code)
+        if owner is not None:
+            for line in _kept_on_self(code):
+                yield f"{code.co_filename}:{line}", "an attribute of self is set", _STATE
         cells = _cells(plain)
         for line, value in _used_by(code, {**plain.__globals__, **cells}, owner):
             for forbidden, what, instead in _FORBIDDEN:
@@ -127,12 +131,22 @@ def _used_by(
 ) -> Iterator[tuple[int, Any]]:
     """What a function's code refers to by a name from outside, or as an attribute of such a one."""
     value: Any = None
+    imported: dict[str, Any] = {}  # by the name of the local variable
     line = code.co_firstlineno
     for instruction in dis.get_instructions(code):
         if instruction.starts_line:
             line = _line(instruction, line)
         operation, name = instruction.opname, instruction.argval
-        if operation in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
+        if operation == "IMPORT_NAME":
+            value = module = sys.modules.get(name)
+        elif operation == "IMPORT_FROM":
+            value = getattr(module, name, None)
+        elif operation == "STORE_FAST" and value is not None:
+            imported[name] = value
+            value = None
+        elif operation.startswith("LOAD_FAST") and _last(name) in imported:
+            value = imported[_last(name)]
+        elif operation in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
             value = names.get(name, _builtin(names, name))
         elif operation in ("LOAD_ATTR", "LOAD_METHOD") and value is not None:
             value = getattr(value, name, None) if isinstance(name, str) else None
@@ -146,6 +160,25 @@ def _used_by(
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _used_by(constant, names, owner)
+
+
+def _last(names: Any) -> Any:
+    """The last local variable that an instruction loads; CPython 3.13 loads two at once."""
+    return names[-1] if isinstance(names, tuple) else names
+
+
+def _kept_on_self(code: types.CodeType) -> Iterator[int]:
+    """The lines in which a method sets an attribute of its own object."""
+    if not code.co_varnames or not code.co_argcount:
+        return
+    line, loaded = code.co_firstlineno, None
+    for instruction in dis.get_instructions(code):
+        if instruction.starts_line:
+            line = _line(instruction, line)
+        if instruction.opname in ("STORE_ATTR", "DELETE_ATTR") and loaded == code.co_varnames[0]:
+            yield line
+        is_load = instruction.opname.startswith("LOAD_FAST")
+        loaded = _last(instruction.argval) if is_load else None
 
 
 def _line(instruction: dis.Instruction, otherwise: int) -> int:

@@ -15,6 +15,7 @@ list of them, in order. It touches nothing else: no clock, no chance, no disk, n
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -80,6 +81,12 @@ class Node:
             raise MachineError(f"{where}: version is {self.version!r}, not an integer")
         if self.mode is not None and not callable(self.mode):
             raise MachineError(f"{where}: mode is {self.mode!r}; define mode(self, state)")
+        try:
+            inspect.signature(self.initial).bind()
+        except (TypeError, ValueError):
+            raise MachineError(
+                f"{where}: initial takes nothing but self: def initial(self)"
+            ) from None
         self.table: Table = build_table(self, self.mode is not None, where)
 
     def initial(self) -> Any:
