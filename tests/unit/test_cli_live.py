@@ -71,6 +71,7 @@ def test_requests_are_read_and_not_run() -> None:
         (["serve", APPLICATION, "-n", "a", "-d", "j"], "node 'a' has no address"),
         (["serve", f"{FILE}:COUNT", "-n", "a", "-d", "j"], "has no 'COUNT'"),
         (["serve", f"{FILE}:Add", "-n", "a", "-d", "j"], "no system"),
+        (["serve", APPLICATION, "-n", "a", "-d", "j", "--peers", "gone"], "its lines are NODE="),
         (["call", APPLICATION, "Add(", "-aa=h:1"], "is no request"),
         (["call", APPLICATION, "Add(1)"], "give the address of at least one node"),
         (["call", APPLICATION, "Add(1)", "-aa=h"], "'h' is no address"),

@@ -118,6 +118,8 @@ def check(
             remark("stopped; nothing is decided")
             raise typer.Exit(exit_code(interrupt)) from None
         _show(found)
+        if found.verdict == "unknown" and not timers:
+            remark("timers may run out without end: --timers N bounds how often")
         if html is not None and found.counterexample is not None:
             found.to_html(html)
             remark(f"the counterexample is in {html}")

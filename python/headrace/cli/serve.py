@@ -118,7 +118,14 @@ def addresses_of(system: System, given: list[str] | None, file: str | None) -> d
     """Addresses by node, from the command line and from a file. Raises UsageError, OSError."""
     lines = [(each, "--address") for each in given or ()]
     if file is not None:
-        for number, line in enumerate(Path(file).read_text().splitlines(), 1):
+        try:
+            text_of_file = Path(file).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"--peers {file}: cannot be read ({error}); its lines are NODE=ADDRESS, such as "
+                "a=127.0.0.1:7001"
+            ) from None
+        for number, line in enumerate(text_of_file.splitlines(), 1):
             text = line.partition("#")[0].strip()
             if text:
                 lines.append((text, f"{file}, line {number}"))

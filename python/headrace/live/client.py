@@ -77,7 +77,10 @@ class AsyncClient:
         self, request: Any, timeout: float | None = None, *, number: int | None = None
     ) -> Any:
         """Ask, and wait for the reply; see `Connection.call`."""
-        body = self._codec.encode(request)
+        try:
+            body = self._codec.encode(request)
+        except MessageError as error:
+            raise MessageError(f"{error}; a client is told the types: system=, or types=") from None
         if len(body) > self._limits.message_bytes_max:
             raise MessageError(
                 f"a request of {len(body):,} bytes; {self._limits.message_bytes_max:,} is the limit"
