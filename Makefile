@@ -45,8 +45,9 @@ test: build lint
 
 lint: build
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(if $(STUBBED),$(BIN)/stubtest --mypy-config-file pyproject.toml $(STUBBED))
+	$(BIN)/mypy & types=$$!; \
+	$(if $(STUBBED),$(BIN)/stubtest --mypy-config-file pyproject.toml $(STUBBED)); \
+	wait $$types
 
 $(VENV)/bench-installed: pyproject.toml $(VENV)/installed
 	@$(BIN)/python .ci/extras.py bench | while read -r package; do \

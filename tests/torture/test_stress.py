@@ -42,7 +42,7 @@ def stress(loops: Path, *arguments: str) -> None:
 
 
 def test_a_little_of_everything(loops: Path) -> None:
-    stress(loops, "--events", "1000")
+    stress(loops, "--events", "500")
 
 
 @pytest.mark.torture
