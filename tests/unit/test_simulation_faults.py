@@ -303,6 +303,8 @@ def test_ordered_links_keep_their_order() -> None:
         (lambda: F.Crash(node="a", at_ns=-1), "begin at 0 or later"),
         (lambda: F.Crash(node="a", at_ns=5, until_ns=4), "end after that"),
         (lambda: F.Crash(node="a", at_ns=5, until_ns=9, every_ns=3), "longer than it lasts"),
+        (lambda: F.Fault(at_ns=1), "Fault is no fault by itself"),
+        (lambda: F.OfNode(node="a", at_ns=1), "OfNode is no fault by itself"),
         (lambda: Chaos(crashes=-1), r"crashes=-1"),
         (lambda: Chaos(lasts_ns=(5, 4)), "lasts_ns"),
         (lambda: Chaos(budget="most"), "budget='most'"),

@@ -159,3 +159,16 @@ def test_a_model_needs_commands() -> None:
 def test_neither_machine_nor_model() -> None:
     with pytest.raises(UsageError, match=r"a headrace\.Machine or a headrace\.Model is wanted"):
         fake(len)  # type: ignore[arg-type]
+
+
+def test_a_model_without_a_step_is_no_refusal() -> None:
+    class Empty(hr.Model):
+        pass
+
+    for use in (
+        lambda: hr.linearizable([hr.Operation("a", 0, 1, 5, None)], Empty()),
+        lambda: fake(Empty()),
+        lambda: contract(Empty(), RealStack, commands=COMMANDS),
+    ):
+        with pytest.raises(UsageError, match="model Empty has no step; define step"):
+            use()

@@ -8,7 +8,7 @@ from typing import Any
 from headrace.checking.keys import state_key
 from headrace.checking.specification import REFUSED
 from headrace.engine.copying import copy_state
-from headrace.errors import HeadraceError, OperationError, OutputError
+from headrace.errors import HeadraceError, OperationError, OutputError, UsageError
 
 
 class Model:
@@ -41,10 +41,20 @@ class Model:
         return None
 
 
+def check_model(model: Model) -> None:
+    """Raise UsageError for a model without a step: what raises there would pass for a refusal."""
+    if type(model).step is Model.step:
+        raise UsageError(
+            f"model {type(model).__name__} has no step; define step(self, state, request), which "
+            "returns (state, reply)"
+        )
+
+
 class ModelSpecification:
     """The states that a model can be brought into; see `Specification`, which it stands in for."""
 
     def __init__(self, model: Model) -> None:
+        check_model(model)
         self.model = model
         self._states: list[Any] = []
         self._state_ids: dict[str | bytes, int] = {}

@@ -42,6 +42,8 @@ class Fault:
     every_ns: int | None = None
 
     def __post_init__(self) -> None:
+        if type(self).begin is Fault.begin:
+            raise UsageError(f"{self.kind} is no fault by itself; take one of those made of it")
         if self.at_ns < 0 or (self.until_ns is not None and self.until_ns < self.at_ns):
             raise UsageError(f"{self}: it must begin at 0 or later, and end after that")
         if self.every_ns is not None and self.every_ns < max(1, (self.until_ns or 0) - self.at_ns):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from headrace.checking import Model
+from headrace.checking.model import check_model
 from headrace.compose import Pipeline
 from headrace.errors import UsageError
 from headrace.events import as_events
@@ -24,6 +25,8 @@ class Answering:
     def __init__(self, machine: Machine | Model) -> None:
         if isinstance(machine, Pipeline) or not isinstance(machine, Machine | Model):
             raise UsageError(f"a headrace.Machine or a headrace.Model is wanted, not {machine!r}")
+        if isinstance(machine, Model):
+            check_model(machine)
         self.machine = machine
         self.state = machine.initial()
         self._asked = 0
