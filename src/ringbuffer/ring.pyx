@@ -205,6 +205,15 @@ cdef class Ring:
                 return consumer.depth
         return membership.entry_of(self.segment, name)  # raises, naming those there are
 
+    def released(self, name):
+        """The released sequence of consumer `name`: it has let go of all events below.
+
+        Cheap enough for a loop: no look at who owns it, nor whether that lives. A moment's truth
+        while the consumer runs; never goes back. From any process and thread; does not block.
+        Raises UnknownConsumer.
+        """
+        return membership.released_of(self.segment, name)
+
     @property
     def consumers(self):
         """All consumers, a tuple of `ConsumerInfo`; from any process, at any time."""
