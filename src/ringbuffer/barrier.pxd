@@ -199,11 +199,14 @@ cdef inline bint release_batch(ConsumerCore *core, int64_t count) noexcept nogil
     The epoch is read after the store and the light fence (or, where that is required, a full one),
     and who declares dead reads the sequence after moving the epoch and a heavy fence. So if this
     returns True, a successor starts behind what was released, and until then no producer has
-    written to it. After False a successor may see it again, or may not.
+    written to it. After False a successor may see it again, or may not; here nothing has changed.
     """
     core.next += count
     publish_release(core)
-    return not is_fenced_consumer(core)
+    if is_fenced_consumer(core):
+        core.next -= count
+        return False
+    return True
 
 
 cdef inline int64_t slots_of_events(ConsumerCore *core, int64_t count) noexcept nogil:

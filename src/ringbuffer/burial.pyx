@@ -201,7 +201,7 @@ def declare_producer_dead(Segment segment, pid, double seconds_max):
         found = [index for index in range(HR_PRODUCERS_MAX)
                  if header.producers[index].owner_pid == pid
                  and liveness.is_alive(pid, header.producers[index].owner_start)]
-        for index in found:
+        for index in found if segment.at.availability != NULL else []:
             entry = &header.producers[index]
             store_release_u32(&entry.epoch, entry.epoch + 1)
             crash_point(PRODUCER_EPOCH_MOVED)
@@ -218,8 +218,8 @@ def declare_producer_dead(Segment segment, pid, double seconds_max):
             liveness.end_for_good(pid, start or 0, seconds_max)
         except EnvironmentFailure as error:
             error.add_note(
-                f"it will find out before it claims again; what it may still write to: "
-                f"{claims or 'whatever comes after the cursor'}")
+                f"it may still write to and publish {claims}, and claims nothing after that"
+                if claims else "the ring's single producer goes on when it wakes up")
             raise
     bury_dead(segment)
 

@@ -165,12 +165,6 @@ cdef class Consumer(Handle):
             "was releasing may not count; close it, and take the place again when it is free: "
             f"ring.consumer({self.name!r})")
 
-    cdef int let_go(self, int64_t slots) except -1:
-        """Release; raises Fenced when that does not count any more."""
-        if is_fenced_consumer(&self.core) or not release_batch(&self.core, slots):
-            self.refuse_fenced()
-        return 0
-
     cdef int64_t last_look(self, int64_t limit) except -1:
         """The ring was ended and drained; a commit that raced with the end must not be lost.
 
@@ -250,7 +244,8 @@ cdef class Consumer(Handle):
             if most > out:
                 raise UsageError(f"cannot release {count} events: fewer are polled")
         if most:
-            self.let_go(most)
+            if not release_batch(&self.core, most):
+                self.refuse_fenced()
         elif is_fenced_consumer(&self.core):
             self.refuse_fenced()
 
@@ -273,7 +268,8 @@ cdef class Consumer(Handle):
         cdef int64_t count
         self.check_usable()
         if self.core.batch_end != self.core.next:
-            self.let_go(self.core.batch_end - self.core.next)
+            if not release_batch(&self.core, self.core.batch_end - self.core.next):
+                self.refuse_fenced()
         count = self.fetch(self.core.at.capacity, None, True)
         while count == 0:
             if self.ended:

@@ -117,20 +117,24 @@ cdef int free_entry(Segment segment, int64_t sequence_max) except -2:
     cdef hr_header *header = segment.at.header
     cdef int64_t sequence, best = -1
     cdef int index, found = -1
-    for wanted in (HR_FREE, HR_RETIRED):
+    for looks_at_owners in (False, True):  # that costs more
         for index in range(HR_CONSUMERS_MAX):
             sequence = load_acquire_i64(&header.consumers[index].sequence.value)
-            if (header.consumers[index].state != <uint32_t>wanted or sequence > sequence_max
-                    or (found >= 0 and sequence <= best)):
-                continue
-            if wanted == HR_RETIRED and _owner_lives(segment, index):
-                continue
-            found, best = index, sequence
+            if sequence <= sequence_max and sequence > best and _is_free(
+                    segment, index, looks_at_owners):
+                found, best = index, sequence
         if found >= 0:
+            store_release_u32(&header.consumers[found].state, HR_FREE)
             break
-    if found >= 0:
-        store_release_u32(&header.consumers[found].state, HR_FREE)
     return found
+
+
+cdef bint _is_free(Segment segment, int index, bint looks_at_owner) except -1:
+    cdef hr_consumer_entry *entry = &segment.at.header.consumers[index]
+    if entry.state == HR_FREE:
+        return True
+    return entry.state == HR_RETIRED and (
+        entry.owner_pid == 0 or looks_at_owner and not _owner_lives(segment, index))
 
 
 cdef bint _owner_lives(Segment segment, int index) except -1:

@@ -92,8 +92,6 @@ cdef class Producer(Handle):
 
     cdef int check_may_claim(self, int64_t count) except -1:
         self.check_usable()
-        if is_fenced_producer(&self.core):
-            self.refuse_fenced()
         if self.core.claim_end != self.core.next:
             raise ClaimError("a claim is open already; commit() or abort() it first")
         if count < 1 or count > self.core.at.capacity:
@@ -284,6 +282,8 @@ cdef class Producer(Handle):
         while count > 0:
             count = min(count, room(&self.core))
             if count == 0:
+                if is_fenced_producer(&self.core):
+                    self.refuse_fenced()
                 self.bury_now_and_then()
                 break
             try:
