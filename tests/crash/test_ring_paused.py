@@ -93,7 +93,7 @@ def test_paused_consumer(ring_name: Names) -> None:
         wake(process)
         expect_line(process, "fenced")
         assert ring.released("worker") == 5
-        assert ids(successor.poll()) == [5, 6, 7, 8, 9, 10]
+        assert ids(successor.poll()) + ids(successor.poll()) == [5, 6, 7, 8, 9, 10]
         assert producer.try_publish(ticks(8)) == 2
         finish(process)
         (info,) = ring.consumers
@@ -113,7 +113,7 @@ def test_consumer_paused_while_it_waits(naps: float, ring_name: Names) -> None:
 
 
 def test_paused_and_killed_after_all(ring_name: Names) -> None:
-    """Its entry is free again then: a hundred in turn take no more than there are."""
+    """Its entry is free again then, and the ring has room for as many as ever."""
     with hr.Ring.create(TICK, 8, ring_name()) as ring:
         with running(CONSUME, ring.name) as process:
             pause(process)
