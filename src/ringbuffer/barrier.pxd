@@ -162,28 +162,33 @@ cdef inline void skip_tombstones(ConsumerCore *core) noexcept nogil:
         publish_release(core)
 
 
+cdef inline int64_t nothing_polled(const ConsumerCore *core) noexcept nogil:
+    return FAULT_FENCED if is_fenced_consumer(core) else 0
+
+
 cdef inline int64_t poll_batch(ConsumerCore *core, int64_t limit) noexcept nogil:
     """Hand out the next batch, at most `limit` long: the number of events in it.
 
     The batch is [batch_end - count, batch_end) afterwards, and stays out until released, like
-    those before it. Negative: a PollFault, and nothing was changed.
+    those before it. Negative: a PollFault, and nothing was handed out. The epoch is looked at last:
+    what is handed out no producer has written to by then.
     """
     cdef int64_t end
-    if is_fenced_consumer(core):
-        return FAULT_FENCED
     if core.available == core.batch_end:
         end = available_end(core)
         if end <= core.batch_end:
             if core.at.availability == NULL or load_acquire_u64(&core.at.header.tombstones) == 0:
-                return 0
+                return nothing_polled(core)
             skip_tombstones(core)
             end = available_end(core)
             if end <= core.batch_end:
-                return 0
+                return nothing_polled(core)
         if end - core.next > core.at.capacity:
             return FAULT_FENCED if is_fenced_consumer(core) else FAULT_DAMAGED
         crash_point(POLL_LOOKED)
         core.available = end
+    if is_fenced_consumer(core):
+        return FAULT_FENCED
     end = core.available - core.batch_end
     if end > limit:
         end = limit

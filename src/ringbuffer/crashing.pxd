@@ -1,9 +1,9 @@
 """Crash points: the steps of the ring, numbered, for a build whose processes can be told to die.
 
-In a build with HEADRACE_CRASH_POINTS a process kills itself (SIGKILL) where the environment says,
-`HEADRACE_CRASH_AT=<number>`, after passing there `HEADRACE_CRASH_AFTER` times; HEADRACE_CRASH_STOP
-makes it SIGSTOP instead. In every other build a point is nothing at all. A point stands before or
-after an action that others can see; its name says after (or before) which.
+In a build with HEADRACE_CRASH_POINTS a process kills itself (SIGKILL) where its environment says,
+`HEADRACE_CRASH_AT=<number>`, after it passed there `HEADRACE_CRASH_AFTER` times; HEADRACE_STOP_AT
+likewise makes it stop (SIGSTOP), once. In every other build a point is nothing at all. A point
+stands next to an action that others can see; its name says after (or before) which.
 """
 
 cdef extern from * nogil:
@@ -13,19 +13,25 @@ cdef extern from * nogil:
     #ifdef HEADRACE_CRASH_POINTS
     #include <signal.h>
     #include <stdlib.h>
-    static void hr_crash_point(int number) {
-        static int passed;       /* one to a compiled module, which is enough to count calls */
-        const char *at = getenv("HEADRACE_CRASH_AT");
+    #define HR_HAS_CRASH_POINTS 1
+    static inline int hr_asked(const char *variable, int number) {
+        const char *at = getenv(variable);
+        return at != NULL && atoi(at) == number; }
+    static inline void hr_crash_point(int number) {
+        static int passed, stopped;  /* of each compiled module: enough to count calls of one */
         const char *after = getenv("HEADRACE_CRASH_AFTER");
-        if (at == NULL || atoi(at) != number || (after != NULL && passed++ < atoi(after))) return;
-        raise(getenv("HEADRACE_CRASH_STOP") != NULL ? SIGSTOP : SIGKILL);
+        if (hr_asked("HEADRACE_STOP_AT", number) && !stopped++) raise(SIGSTOP);
+        if (hr_asked("HEADRACE_CRASH_AT", number) && (after == NULL || passed++ >= atoi(after)))
+            raise(SIGKILL);
     }
     #else
+    #define HR_HAS_CRASH_POINTS 0
     #define hr_crash_point(number) ((void)0)
     #endif
     #endif
     """
     void crash_point "hr_crash_point"(int number) noexcept
+    const bint HAS_CRASH_POINTS "HR_HAS_CRASH_POINTS"
 
 cdef enum:
     # claim
@@ -76,6 +82,7 @@ cdef enum:
     JOIN_STARTED = 64
     JOINED = 65                 # before dependents are counted
     RESUME_STARTED = 66         # the new owner's start time, and the old pid
+    LEAVE_STATED = 69
     LEAVE_WAKERS = 70           # those in front wake for those behind
     LEAVE_ONE_MOVED = 71        # after the mask of one of those behind
     LEAVE_ALL_MOVED = 72        # before it gates no more

@@ -6,8 +6,7 @@ steps of which every prefix is harmless to those who run, and which the next hol
 
     join     free -> joining -> taken    An entry that is still joining may gate from too old a
                                          sequence; `repair` takes it out again.
-    leave    taken -> free               Those behind close the gap first. A successor may find it
-                                         half done; then it comes after the same, and nobody behind.
+    leave    taken -> leaving -> free    Those behind close the gap first, then it gates no more.
     fence    taken -> fenced -> retired  `hand_over` below; `repair` finishes it.
 
 Fencing. A process that is only paused may store its sequence at any later moment, so its entry is
@@ -59,9 +58,11 @@ from headrace.ringbuffer.crashing cimport (
     LEAVE_ALL_MOVED,
     LEAVE_DISOWNED,
     LEAVE_ONE_MOVED,
+    LEAVE_STATED,
     LEAVE_UNGATED,
     LEAVE_WAKERS,
     LEFT,
+    HAS_CRASH_POINTS,
     RESUME_STARTED,
     crash_point,
 )
@@ -74,6 +75,7 @@ from headrace.ringbuffer.layout cimport (
     HR_FREE,
     HR_HEIR,
     HR_JOINING,
+    HR_LEAVING,
     HR_NAME_BYTES,
     HR_RETIRED,
     HR_SPACE_PARKED,
@@ -86,6 +88,8 @@ from headrace.ringbuffer.segment cimport Segment, consumer_name
 from headrace.ringbuffer.sequencer cimport published_prefix
 
 from headrace.ringbuffer import liveness
+
+CRASH_POINTS = bool(HAS_CRASH_POINTS)   # whether this is a build of crashing.pxd's
 
 
 cdef inline bint has_place(uint32_t state) noexcept nogil:
@@ -193,6 +197,8 @@ cdef void close_gap(Segment segment, int index) noexcept:
     cdef uint64_t bit = <uint64_t>1 << index
     cdef uint64_t after
     cdef int other
+    store_release_u32(&entry.state, HR_LEAVING)
+    crash_point(LEAVE_STATED)
     # Those in front are to wake those behind from the moment that these wait for them.
     for other in range(HR_CONSUMERS_MAX):
         if entry.after >> other & 1:
@@ -307,7 +313,7 @@ cdef bint needs_repair(Segment segment) noexcept:
     cdef uint32_t state
     for index in range(HR_CONSUMERS_MAX):
         state = load_acquire_u32(&segment.at.header.consumers[index].state)
-        if state == HR_JOINING or state == HR_FENCED or state == HR_HEIR:
+        if state != HR_TAKEN and state != HR_FREE and state != HR_RETIRED:
             return True
     return False
 
@@ -315,13 +321,13 @@ cdef bint needs_repair(Segment segment) noexcept:
 cdef int repair(Segment segment) except -1:
     """Finish what somebody began who was killed while holding the lock; first thing to do with it.
 
-    A join that was not finished has never been. An heir without the fenced one that it follows:
+    A join that was not finished has never been, and a leave that was begun is over. An heir without the fenced one that it follows:
     that one was retired already.
     """
     cdef hr_header *header = segment.at.header
     cdef int index
     for index in range(HR_CONSUMERS_MAX):
-        if header.consumers[index].state == HR_JOINING:
+        if header.consumers[index].state in (HR_JOINING, HR_LEAVING):
             close_gap(segment, index)
         elif header.consumers[index].state == HR_FENCED:
             hand_over(segment, index)

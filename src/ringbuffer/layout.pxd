@@ -34,6 +34,7 @@ cdef extern from * nogil:
     #define HR_FENCED 3u             /* its owner was declared dead; about to be moved to an heir */
     #define HR_HEIR 4u               /* about to be what a fenced entry of the same name was */
     #define HR_RETIRED 5u            /* moved away from; free once its owner is truly gone */
+    #define HR_LEAVING 6u            /* those behind close the gap; then it is free */
 
     /* Bits of hr_parking.flags. */
     #define HR_DATA_PARKED 1u        /* somebody sleeps until events are published */
@@ -57,7 +58,7 @@ cdef extern from * nogil:
         int32_t owner_pid;           /* 0: the owner has gone and left its place */
         int64_t owner_start;
         uint32_t epoch;              /* moves when the owner changes or is declared dead */
-        uint32_t state;              /* HR_FREE ... HR_RETIRED */
+        uint32_t state;              /* HR_FREE, HR_TAKEN, ... */
         char name[HR_NAME_BYTES];    /* UTF-8, zero-padded */
     } hr_consumer_entry;
 
@@ -126,6 +127,7 @@ cdef extern from * nogil:
         HR_FENCED
         HR_HEIR
         HR_RETIRED
+        HR_LEAVING
     const uint64_t HR_MAGIC
 
     ctypedef struct hr_sequence:
