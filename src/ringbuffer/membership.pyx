@@ -157,6 +157,21 @@ def describe_consumers(Segment segment):
     ]
 
 
+def what_gates(Segment segment):
+    """Of an error: what keeps producers from claiming, and what can be done about it."""
+    consumers = describe_consumers(segment)
+    if not consumers:
+        return ": claims of other producers are not published yet"
+    name, sequence, _, pid, state = min(consumers, key=lambda consumer: consumer[1])
+    text = f": consumer {name!r} stands at sequence {sequence:,}"
+    if state == liveness.GONE:
+        text += f", and its owner is gone; resume it, or ring.evict({name!r})"
+    elif state == liveness.STOPPED:
+        text += (f", and its owner, process {pid}, is stopped; let it go on, or "
+                 f"ring.declare_dead({name!r})")
+    return text
+
+
 cdef object _mask_of(Segment segment, name, after, dict named):
     mask, one = 0, 1  # Python's integers: bit 63 is one of them
     if isinstance(after, str):

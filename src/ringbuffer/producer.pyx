@@ -40,7 +40,7 @@ from headrace.ringbuffer.waiting cimport (
     wait_with_signals,
 )
 
-from headrace.ringbuffer import burial, liveness, membership
+from headrace.ringbuffer import burial, membership
 from headrace.ringbuffer.errors import (
     ClaimError,
     DtypeError,
@@ -139,21 +139,9 @@ cdef class Producer(Handle):
             self.refuse_fenced()
         if outcome == ENDED:
             raise RingEnded("the ring was ended while this producer waited for room")
-        raise WaitTimeout(self._why_full(count, told))
-
-    def _why_full(self, count, timeout):
-        consumers = membership.describe_consumers(self.segment)
-        text = f"no room for {count:,} events within {timeout:g} s"
-        if not consumers:
-            return text + ": claims of other producers are not published yet"
-        name, sequence, _, pid, state = min(consumers, key=lambda consumer: consumer[1])
-        text += f": consumer {name!r} stands at sequence {sequence:,}"
-        if state == liveness.GONE:
-            text += f", and its owner is gone; resume it, or ring.evict({name!r})"
-        elif state == liveness.STOPPED:
-            text += (f", and its owner, process {pid}, is stopped; let it go on, or "
-                     f"ring.declare_dead({name!r})")
-        return text
+        raise WaitTimeout(
+            f"no room for {count:,} events within {told:g} s"
+            + membership.what_gates(self.segment))
 
     cdef void stamp(self) noexcept nogil:
         cdef int64_t now, first, index
