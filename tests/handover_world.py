@@ -1,4 +1,4 @@
-"""All that can happen while one partition is handed over: every order of reads, messages and deaths.
+"""All that can happen while a partition is handed over: every order of reads, messages, deaths.
 
 A world is a value: the workers' seats, the coordinator's view, the messages on their way, and what
 was put out. `explore` visits every world that can be reached and checks in each what the protocol

@@ -32,15 +32,15 @@ SMALL = [
     Bounds(workers=2, events=2, moves=1, deaths=1, look_back=False),
     Bounds(workers=2, events=2, moves=1, deaths=2),
     Bounds(workers=3, events=1, moves=1, deaths=1),
-    Bounds(workers=2, events=2, moves=2, deaths=0, aborts=1),
-    Bounds(workers=2, events=1, moves=2, deaths=1, aborts=1),
+    Bounds(workers=2, events=2, moves=1, deaths=1, aborts=1),
+    Bounds(workers=2, events=1, moves=2, deaths=0, aborts=1),
 ]
 LARGE = [
     Bounds(workers=2, events=3, moves=1, deaths=1, look_back=False),
     Bounds(workers=2, events=5, moves=1, deaths=2),
-    Bounds(workers=2, events=3, moves=2, deaths=1, aborts=1),
-    Bounds(workers=3, events=3, moves=1, deaths=1, aborts=1),
-    Bounds(workers=3, events=1, moves=2, deaths=2),
+    Bounds(workers=2, events=2, moves=2, deaths=1, aborts=1),
+    Bounds(workers=3, events=2, moves=1, deaths=1, aborts=1),
+    Bounds(workers=3, events=1, moves=2, deaths=1),
 ]
 
 

@@ -111,6 +111,8 @@ class Assignment:
 
 
 def _from(tenures: tuple[Tenure, ...], sequence: int) -> tuple[Tenure, ...]:
+    if len(tenures) == 1:
+        return tenures
     over = sum(following.since <= sequence for following in tenures[1:])
     return tenures[over:]
 

@@ -1,9 +1,10 @@
 """Which partitions to move so that no worker has much more to do than another.
 
 Greedy, after the longest-processing-time rule (Graham, "Bounds on multiprocessing timing
-anomalies", 1969): what has no owner goes, the heaviest first, to whoever has least to do; then, from
-whoever has most to do to whoever has least, the partition that comes closest to halving the
-difference. Each such move makes the sum of the squares of the workers' loads smaller, so it ends.
+anomalies", 1969): what has no owner goes, the heaviest first, to whoever has least to do. Then,
+from whoever has most to do to whoever has least, goes the partition that comes closest to halving
+the difference. Each such move makes the sum of the squares of the workers' loads smaller, so it
+ends.
 """
 
 from __future__ import annotations

@@ -9,6 +9,10 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from headrace.errors import UsageError
 
+# Keys come unevenly, so that at a good utilisation two events wait for a worker now and then: that
+# is no queue yet, however long they take.
+_QUEUE_EVENTS_MIN = 2
+
 
 class Measurement(NamedTuple):
     """What a stage did since the measurement before. Times in seconds, of any clock.
@@ -46,18 +50,19 @@ class PID:
     The first part is feed-forward: arrival rate x service time / `utilisation` workers. It follows
     the load before a queue has formed. What it gets wrong shows in the queue: the error is the
     number of workers by which the stage falls short of working off, within `horizon_s`, what waits
-    beyond `setpoint_s` (in seconds of waiting); `kp`, `ki` (per second) and `kd` (in seconds)
-    multiply it, its integral and its rate of change. All is in workers and seconds, so that the
-    defaults suit a service time of a microsecond as well as one of a second.
+    beyond `setpoint_s` (in seconds of waiting; or two events a worker, if that is more). `kp`, `ki`
+    (per second) and `kd` (in seconds) multiply it, its integral and its rate of change. All is in
+    workers and seconds, so that the defaults suit a service time of a microsecond as well as one of
+    a second, and need no tuning.
 
     The integral is clamped: it takes in no error while the output is at its limit in the same
     direction (conditional integration), no more than one worker's worth at a time, and stays within
     0 and `workers_max`; while less waits than `setpoint_s` it runs out again, and does
     nothing else: a queue that is empty is no reason to have fewer workers than the load needs.
 
-    From the output to whole workers: up at once, to at most double in `rise_s`. Down by `hysteresis`
-    and `settle_s`: to the most that was wanted within the last `settle_s`, each time counted with
-    `hysteresis` workers more, and to no less than half at a time.
+    From the output to whole workers: up at once, to at most double in `rise_s`. Down to the most
+    that was wanted within the last `settle_s`, counted with `hysteresis` workers more, and to no
+    less than half at a time: so it stays where it is while the load is about what n workers can do.
 
     After Åström and Murray, "Feedback Systems", chapter 11, for integrator wind-up and its remedy.
     Not thread-safe; one instance controls one stage. UsageError for parameters that make no sense.
@@ -82,12 +87,16 @@ class PID:
         self._error = 0.0
         self._rose_s = -math.inf
         self._wanted: deque[tuple[float, int]] = deque()
-        lowest = min(self.kp, self.ki, self.kd, self.hysteresis, self.settle_s, self.rise_s)
-        positive = min(self.setpoint_s, self.horizon_s, self.smoothing_s)
-        if not (lowest >= 0 and positive > 0 and 0 < self.utilisation <= 1):
+        gains = (self.kp, self.ki, self.kd, self.hysteresis, self.settle_s, self.rise_s)
+        positive = (self.setpoint_s, self.horizon_s, self.smoothing_s)
+        if not (
+            all(0 <= one < math.inf for one in gains)
+            and all(0 < one < math.inf for one in positive)
+            and 0 < self.utilisation <= 1
+        ):
             raise UsageError(
                 f"{self}: gains, hysteresis, settle_s and rise_s cannot be negative, setpoint_s, "
-                "horizon_s and smoothing_s are above 0, utilisation is in (0, 1]"
+                "horizon_s and smoothing_s are above 0, utilisation is in (0, 1], all finite"
             )
 
     def decide(self, measurement: Measurement) -> int:
@@ -106,22 +115,22 @@ class PID:
         if self.feed_forward:
             base = self._rates.arrival_rate * service_s / self.utilisation
         waiting = measurement.depth * service_s / max(measurement.workers, 1)
-        error = (waiting - self.setpoint_s) * max(measurement.workers, 1) / self.horizon_s
+        setpoint_s = max(self.setpoint_s, _QUEUE_EVENTS_MIN * service_s)
+        error = (waiting - setpoint_s) * max(measurement.workers, 1) / self.horizon_s
         short = max(error, 0.0)
         rate, self._error = (short - self._error) / elapsed_s, short
         proportional = base + self.kp * short + self.kd * rate
         output = proportional + self.integral
-        if short > 0:
-            change = min(short, 1.0)
-        else:
-            change = waiting / self.setpoint_s - 1.0  # in [-1, 0]
-        self._integrate(self.ki * change * elapsed_s, output, measurement.workers_max)
+        # Where less waits than should, it is off by at most all of the setpoint: [-1, 0].
+        off = short if short > 0 else waiting / setpoint_s - 1.0
+        self._integrate(off, elapsed_s, output, measurement.workers_max)
         return proportional + self.integral
 
-    def _integrate(self, change: float, output: float, workers_max: int) -> None:
+    def _integrate(self, off: float, elapsed_s: float, output: float, workers_max: int) -> None:
         """Conditional integration, and clamping."""
-        if change < 0 or output < workers_max:
-            self.integral = min(max(self.integral + change, 0.0), float(workers_max))
+        if off < 0 or output < workers_max:
+            taken = self.integral + self.ki * min(off, 1.0) * elapsed_s
+            self.integral = min(max(taken, 0.0), float(workers_max))
 
     def _whole(self, measurement: Measurement, output: float) -> int:
         """Whole workers: up soon, down late."""

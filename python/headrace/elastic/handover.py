@@ -14,26 +14,27 @@ its events before S, B all from S on.
         |------------------- Own ------------>|  B steps what it held back, from S on
         |------- Free -------->|              |  A forgets the state
 
-B pauses the partition from S until Own; A goes on until S. So nobody steps an event twice, and none
-is left out, as long as the events from S on can still be read: A, standing by, releases nothing from
-S on (`Seat.releasable`), and B releases nothing that it holds back. If B has read past S already, it
-reads events again that it had passed over: it may say `r` as low as the oldest event that it still
-can read, which makes relief quick where A is far behind; if it cannot read again, r is where it is.
+B pauses the partition from S until Own; A goes on until S. So nobody steps an event twice, and
+none is left out, as long as the events from S on can still be read: A, standing by, releases
+nothing from S on (`Seat.releasable`), and B releases nothing that it holds back. If B has read past
+S already, it reads events again that it had passed over: it may say `r` as low as the oldest event
+that it still can read, which makes relief quick where A is far behind; if it cannot read again, r
+is where it is.
 
 Who dies, and what happens:
 
 - B, before Taken has arrived: A is told to `Keep` the partition, and steps what it held back, from
   S on if it had come so far. The coordinator may then try another B.
 - The owner, whoever that is, in whatever step: its state is gone. An heir is told to `Recover`: it
-  takes the newest snapshot, steps the journal from there, silently as far as outputs are known to be
-  out (their ids say so), and is the owner. What the dead one had sent has an old epoch and is passed
-  over.
+  takes the newest snapshot, steps the journal from there, silently as far as outputs are known to
+  be out (their ids say so), and is the owner. What the dead one had sent has an old epoch and is
+  passed over.
 - Any other: nothing.
 
-Each attempt has a number, its epoch: messages of another epoch than the receiver's are late, and are
-passed over. Messages from the coordinator to one worker arrive in order; all others may arrive in any
-order. A worker that was declared dead must not go on stepping (it is fenced off by its epoch in the
-ring's header): that is not this protocol's. A coordinator that dies takes the stage with it.
+Each attempt has a number, its epoch: messages of another epoch than the receiver's are late, and
+are passed over. Messages from the coordinator to one worker arrive in order; all others may arrive
+in any order. A worker that was declared dead must not go on stepping (it is fenced off by its epoch
+in the ring's header): that is not this protocol's. A coordinator that dies takes the stage with it.
 """
 
 from __future__ import annotations
@@ -207,8 +208,8 @@ def advance(seat: Seat, end: int) -> Outcome:
 def receive(seat: Seat, message: Message, oldest: int | None = None) -> Outcome:
     """The worker gets a message: what it steps at once, and then sends.
 
-    `oldest`, with Hold and with State: the oldest sequence that this worker can still read again, if
-    it can at all; with State it copies what it lacks first, and asks then, since the sender may die.
+    `oldest`, with Hold and with State: the oldest sequence that this worker can still read again,
+    if it can at all. With State it copies what it lacks first and asks then: the sender may die.
     A late State changes nothing. InternalError: a message that this worker should never get.
     """
     match message, seat.phase:
@@ -236,10 +237,8 @@ def receive(seat: Seat, message: Message, oldest: int | None = None) -> Outcome:
             return replace(seat, phase=Phase.PASSING), NOTHING, ()
         case Cancel(epoch), Phase.HOLDING | Phase.READY if epoch == seat.epoch:
             return replace(seat, phase=Phase.PASSING), NOTHING, ()
-        case Recover(
-            epoch, at, out
-        ), Phase.PASSING | Phase.HOLDING | Phase.READY | Phase.STANDING_BY:
-            owning = replace(seat, phase=Phase.OWNING, epoch=epoch, at=at, out=out)
+        case Recover(epoch, at), Phase.PASSING | Phase.HOLDING | Phase.READY:
+            owning = replace(seat, phase=Phase.OWNING, epoch=epoch, at=at, out=message.out)
             return _stepped(owning, seat.read)
         case State(), _:
             return seat, NOTHING, ()  # of an attempt that was given up
@@ -309,7 +308,7 @@ def answered(partition: Partition, message: Message) -> Decision:
 
 
 def abort(partition: Partition) -> Decision:
-    """Let the owner keep it (a receiver that is alive but too slow); nothing if none is under way."""
+    """Let the owner keep it, the receiver being too slow; nothing if no hand-over is under way."""
     if partition.target is None:
         return partition, ()
     assert partition.owner is not None
@@ -322,8 +321,9 @@ def abort(partition: Partition) -> Decision:
 def died(partition: Partition, worker: int, heir: int | None, snapshot: int, out: int) -> Decision:
     """A worker is dead. If it was the owner, `heir` recovers the state from a snapshot.
 
-    `snapshot` is the sequence of the newest one, and all outputs of the events before `out` are out,
-    and no others. Without an heir the partition waits for `adopt`. Messages to the dead are not sent; the caller need not pass any on either.
+    `snapshot` is the sequence of the newest one; all outputs of the events before `out` are out,
+    and no others. Without an heir the partition waits for `adopt`. Messages to the dead are not
+    sent; the caller need not pass any on either.
     """
     if worker == partition.owner:
         left = replace(partition, owner=None, target=None, draining=False)

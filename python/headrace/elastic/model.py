@@ -40,7 +40,7 @@ RECORD = np.dtype(
         ("done", "i8"),
     ]
 )
-_TICK_S = 0.005
+_TICK_S = 0.01
 _CHUNK = 1 << 14
 _LOADS_KEPT = 0.98  # of the measured load of each partition, from one interval to the next
 
@@ -141,10 +141,12 @@ class _Model:
                 self.due -= 1
                 self._arrive()
             for number, worker in list(self.workers.items()):
-                self._serve(number, worker)
+                if worker.heads or worker.hand is not None or worker.retiring:
+                    self._serve(number, worker)
             self.tick += 1
             self.now_s = self.tick * _TICK_S
-            self._finish_moves()
+            if self.moving:
+                self._finish_moves()
         self._balance()
 
     def _arrive(self) -> None:
@@ -228,7 +230,8 @@ class _Model:
         """A worker that is retired ends, but not before it has finished what it holds."""
         if any(source == number for source, _ in self.moving.values()):
             return
-        assert worker.hand is None and not self.assignment.owned(number)
+        assert worker.hand is None
+        assert not self.assignment.owned(number)
         del self.workers[number]
 
     def _balance(self) -> None:
