@@ -165,7 +165,7 @@ class GatheredSource:
             return None
         self._out = len(rows)
         select = shared_out(rows.events, self.sequence, self._shares)
-        positions = rows.positions if self._depth else None
+        positions = rows.positions[:, : self._depth] if self._depth else None
         return Batch(rows.events, rows.times, rows.origins, self.sequence, select, positions)
 
     def release(self, count: int | None = None) -> None:
