@@ -113,6 +113,16 @@ def test_what_does_nothing_stays_where_it_is() -> None:
     assert rebalance(Assignment.over([0, 1]), [0, 1], loads) == []
 
 
+def test_what_is_nearly_even_stays_as_it_is() -> None:
+    loads = np.ones(256)
+    loads[::2] = 1.15  # all of worker 0
+    table = Assignment.over([0, 1])
+    assert rebalance(table, [0, 1], loads) == []
+    assert rebalance(table, [0, 1], loads, tolerance=0.15) == []
+    assert len(rebalance(table, [0, 1], loads, tolerance=0.1)) in range(1, 6)
+    assert rebalance(table, [0, 1], loads, tolerance=0, moves_max=0) == []
+
+
 def test_retiring_moves_everything_away_and_nothing_else() -> None:
     table = Assignment.over(range(3))
     moves = retire(table, 1, range(3), EVEN)

@@ -350,14 +350,14 @@ def test_a_retired_worker_finishes_what_it_holds() -> None:
 
 
 def test_events_of_a_key_stay_in_order_and_no_two_are_served_at_once() -> None:
-    stage = replace(STAGE, service_s=0.1, key_of=lambda numbers: numbers % 8, interval_s=0.1)
+    stage = replace(STAGE, service_s=0.13, key_of=lambda numbers: numbers % 8, interval_s=0.1)
     model = Watched(stage)
     controller = Fixed(1, 6, 2)
     for _ in range(300):
         model.run_interval(constant(30))
         model.want(controller.decide(model.measured()))
         model.begin_interval()
-    assert len(model.served) == model.taken > 500
+    assert len(model.served) == model.taken > 300
     assert len(set(model.served)) >= 6
 
 

@@ -180,7 +180,7 @@ class _Model:
                 self.finished += 1
                 if partition not in self.moving:
                     self._offer(partition)
-        if worker.retiring and worker.hand is None:
+        if worker.retiring:
             self._end(number, worker)
 
     def _take(self, number: int, worker: _Worker) -> bool:
