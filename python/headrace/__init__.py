@@ -3,7 +3,8 @@
 A ring buffer in shared memory puts events into one order; state machines, `step(state, event) ->
 (state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`. Machines:
 `machine`, `Machine`, `Native`; put together: `>>`, `chain`, `shard`, `fanout`. Running them:
-`Engine`, `DeadLetter`. Keeping their inputs: `Journal`; going back in time: `replay`, `History`. Systems of machines that talk to each
+`Engine`, `DeadLetter`. Keeping their inputs: `Journal`; going back in time: `replay`, `History`.
+Systems of machines that talk to each
 other: `System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel`, `persist`,
 `postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`; live: `connect`, and
 `headrace.live`; every state that they can reach: `explore`. Checking what clients saw: `Operation`,
