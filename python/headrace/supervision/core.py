@@ -1,0 +1,146 @@
+"""A whole supervision tree as one state machine: the supervisors of it, and what they tell another.
+
+To a supervisor, a supervisor below it is a child like any other: Start boots it, Ask terminates it,
+Kill kills its children, Up is its Started, and Down its Exited, or Failed if it never was up. These
+never leave the core: what comes out is about children that are none.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from headrace.supervision.exits import Exit
+from headrace.supervision.messages import (
+    Answer,
+    Ask,
+    Boot,
+    CancelTimer,
+    Down,
+    Effect,
+    Exited,
+    Failed,
+    Ignored,
+    Input,
+    Kill,
+    KillAll,
+    Request,
+    SetTimer,
+    Start,
+    Started,
+    StartChild,
+    Terminate,
+    TimerFired,
+    Up,
+)
+from headrace.supervision.node import Node
+from headrace.supervision.record import Numbers, Record
+from headrace.supervision.spec import Supervisor
+
+
+class Core:
+    """The state of a tree; deterministic: the same inputs at the same times give the same effects.
+
+    `down`: why the whole tree has ended; None: it has not.
+    """
+
+    def __init__(self, spec: Supervisor) -> None:
+        self.spec = spec
+        self.down: Down | None = None
+        self._numbers = Numbers()
+        self._nodes = {"": Node(spec, "", self._numbers)}
+        self._up: set[str] = set()  # the supervisors whose children have all been started once
+        self._runs: dict[str, int] = {}  # of the supervisors below the top
+        self._owners: dict[int, str] = {}  # whose child a run is, whose timer a timer
+
+    def handle(self, given: Input, now_ns: int) -> list[Effect]:
+        """Take one input at this time, which never goes back; what is to be done, in order."""
+        out: list[Effect] = []
+        todo: deque[tuple[str, Input]] = deque([(self._whose(given), given)])
+        while todo:
+            path, message = todo.popleft()
+            node = self._nodes.get(path)
+            if node is None:
+                if isinstance(message, Request):
+                    out.append(Answer(message.request, "ended" if self.down else "no_supervisor"))
+                continue
+            for effect in node.handle(message, now_ns):
+                if (routed := self._route(path, effect)) is None:
+                    out.append(effect)
+                else:
+                    todo.append(routed)
+        return out
+
+    def _whose(self, given: Input) -> str:
+        """The path of the supervisor that an input is for."""
+        match given:
+            case Started(run):
+                return self._owners.get(run, "")
+            case Ignored(run) | Failed(run) | Exited(run):
+                return self._owners.pop(run, "")
+            case TimerFired(timer):
+                return self._owners.pop(timer, "")
+            case StartChild(_, under):
+                return under
+            case Boot() | Terminate() | KillAll():
+                return ""
+            case _:
+                return given.path.rpartition("/")[0] if isinstance(given, Request) else ""
+
+    def _route(self, path: str, effect: Effect) -> tuple[str, Input] | None:
+        """To which supervisor of the tree an effect goes, and as what; None: it leaves the tree."""
+        match effect:
+            case Start(below, run, child):
+                if not isinstance(child.start, Supervisor):
+                    self._owners[run] = path
+                    return None
+                self._nodes[below] = Node(child.start, below, self._numbers)
+                self._runs[below] = run
+                return below, Boot()
+            case Ask(below) if below in self._nodes:
+                return below, Terminate()
+            case Kill(below) if below in self._nodes:
+                return below, KillAll()
+            case SetTimer(timer):
+                self._owners[timer] = path
+            case CancelTimer(timer):
+                self._owners.pop(timer, None)
+            case Up():
+                self._up.add(path)
+                if path:
+                    return self._above(path), Started(self._runs[path])
+            case Down(_, reason):
+                return self._ended(path, reason, effect)
+        return None
+
+    def _ended(self, path: str, reason: Exit, effect: Down) -> tuple[str, Input] | None:
+        del self._nodes[path]
+        was_up = path in self._up
+        self._up.discard(path)
+        if not path:
+            self.down = effect
+            return None
+        run = self._runs.pop(path)
+        return self._above(path), (Exited if was_up else Failed)(run, reason)
+
+    @staticmethod
+    def _above(path: str) -> str:
+        return path.rpartition("/")[0]
+
+    # -- looking at it ---------------------------------------------------------------------------
+
+    def supervisor(self, path: str) -> Node | None:
+        """The supervisor at a path, if there is one that runs."""
+        return self._nodes.get(path)
+
+    def records(self) -> Iterator[Record]:
+        """All children of all supervisors, each supervisor's in the order of their start."""
+
+        def below(node: Node) -> Iterator[Record]:
+            for record in node.records.values():
+                yield record
+                if record.path in self._nodes:
+                    yield from below(self._nodes[record.path])
+
+        if "" in self._nodes:
+            yield from below(self._nodes[""])
