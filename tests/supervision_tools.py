@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from supervision_cases import STEP_S, Case, child
+from supervision_case import STEP_S, Case, child
 
 from headrace.supervision import Exit, VirtualTree
 from headrace.supervision.messages import Answer

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from supervision_cases import CASES, STEP_S, Case, child
+from supervision_case import STEP_S, Case, child
+from supervision_cases import CASES
 from supervision_tools import plain
 
 from headrace.supervision import Child, Script, Supervisor

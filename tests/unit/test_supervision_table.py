@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from supervision_cases import CASES, Case
+from supervision_case import Case
+from supervision_cases import CASES
 from supervision_tools import plain, play
 
 

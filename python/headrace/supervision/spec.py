@@ -23,6 +23,8 @@ NS = 1_000_000_000
 class Child:
     """One child of a supervisor: what to start, when to start it again, how to stop it.
 
+    `name`: no other child of the supervisor has it, and there is no "/" in it.
+
     `start`: a function that starts it and returns a `headrace.supervision.Running` (or IGNORE, if
     there is nothing to run), such as those made by `headrace.supervision.thread`, `.process` and
     `.closing`; or a `Supervisor`. What it raises is a failed start. It is called in the supervising
@@ -182,5 +184,6 @@ def _check_one(what: str, value: object, known: tuple[str, ...]) -> None:
 
 
 def _is_time(value: object) -> bool:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and math.isfinite(value) and value >= 0  # type: ignore[arg-type]
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return math.isfinite(value) and value >= 0

@@ -32,8 +32,8 @@ from headrace.supervision.messages import (
     RestartChild,
     SetTimer,
     Start,
-    Started,
     StartChild,
+    Started,
     Terminate,
     TerminateChild,
     TimerFired,
@@ -164,7 +164,9 @@ class VirtualTree:
         self._request += 1
         return self._request
 
-    def _ask(self, request: StartChild | TerminateChild | RestartChild | DeleteChild) -> Any:
+    def _ask(
+        self, request: StartChild | TerminateChild | RestartChild | DeleteChild
+    ) -> Answer | None:
         self._give(request)
         return self.answer(request.request)
 
