@@ -5,12 +5,16 @@ from __future__ import annotations
 from supervision_case import (
     ALL,
     FAILS_AGAIN,
+    NEVER_STOPS,
     ONE,
+    REST,
+    SHORT,
+    SIMPLE,
     case,
     sup,
 )
 
-from headrace.supervision import Script
+from headrace.supervision import Child, Script, Supervisor
 
 SIGNIFICANT = [
     case(
