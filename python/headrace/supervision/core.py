@@ -51,7 +51,9 @@ class Core:
         self._nodes = {"": Node(spec, "", self._numbers)}
         self._up: set[str] = set()  # the supervisors whose children have all been started once
         self._runs: dict[str, int] = {}  # of the supervisors below the top
-        self._owners: dict[int, str] = {}  # whose child a run is, whose timer a timer
+        # Whose child a run is, whose timer a timer, and how many messages about it are to come: a
+        # child that ends at once may be told to have ended before it is told to have started.
+        self._owners: dict[int, tuple[str, int]] = {}
 
     def handle(self, given: Input, now_ns: int) -> list[Effect]:
         """Take one input at this time, which never goes back; what is to be done, in order."""
@@ -74,12 +76,13 @@ class Core:
     def _whose(self, given: Input) -> str:
         """The path of the supervisor that an input is for."""
         match given:
-            case Started(run):
-                return self._owners.get(run, "")
-            case Ignored(run) | Failed(run) | Exited(run):
-                return self._owners.pop(run, "")
-            case TimerFired(timer):
-                return self._owners.pop(timer, "")
+            case Started(number) | Exited(number) | TimerFired(number):
+                path, due = self._owners.pop(number, ("", 0))
+                if due > 1:
+                    self._owners[number] = path, due - 1
+                return path
+            case Ignored(number) | Failed(number):
+                return self._owners.pop(number, ("", 0))[0]
             case StartChild(_, under):
                 return under
             case Boot() | Terminate() | KillAll():
@@ -92,7 +95,7 @@ class Core:
         match effect:
             case Start(below, run, child):
                 if not isinstance(child.start, Supervisor):
-                    self._owners[run] = path
+                    self._owners[run] = path, 2
                     return None
                 self._nodes[below] = Node(child.start, below, self._numbers)
                 self._runs[below] = run
@@ -102,7 +105,7 @@ class Core:
             case Kill(below) if below in self._nodes:
                 return below, KillAll()
             case SetTimer(timer):
-                self._owners[timer] = path
+                self._owners[timer] = path, 1
             case CancelTimer(timer):
                 self._owners.pop(timer, None)
             case Up():

@@ -130,7 +130,7 @@ class Node:
             record.state = RUNNING
             self._out.append(Report("started", record.path))
             if self._killed:
-                self._kill(record)
+                self._kill([record])
         elif isinstance(given, Ignored):
             self.gone(record)
             if isinstance(self._goal, Answering):
@@ -318,20 +318,22 @@ class Node:
         self._killed = True
         self._plan.clear()
         self._goal = Ending(KILLED, "killed")
-        self._take_exits_of(list(self.records.values()))
         if self._timer:
             self._out.append(CancelTimer(self._timer))
             self._timer = 0
-        for record in reversed(self.records.values()):
-            if record.alive:
-                self._kill(record)
-            elif record.state == STARTING and record.child.is_supervisor:
+        records = list(reversed(self.records.values()))
+        for record in records:
+            if record.state == STARTING and record.child.is_supervisor:
                 self._out.append(Kill(record.path, record.run))  # its start fails then
+        self._kill(records)
 
-    def _kill(self, record: Record) -> None:
-        record.state = STOPPING
-        self._stopping[record.run] = record
-        self._out.append(Kill(record.path, record.run))
+    def _kill(self, records: Sequence[Record]) -> None:
+        self._take_exits_of(records)
+        for record in records:
+            if record.alive:
+                record.state = STOPPING
+                self._stopping[record.run] = record
+                self._out.append(Kill(record.path, record.run))
 
     def _down(self, reason: Exit, why: str) -> None:
         self.ended = True

@@ -76,7 +76,8 @@ class VirtualTree:
 
     `scripts`: how children behave, by path, those made from a template by the template's; all
     others start, run until asked to stop, and stop at once. The `start` of a Child is not called.
-    `trace`: what has happened. `down`: how the tree has ended, None while it runs.
+    `trace`: what has happened. `down`: how the tree has ended, None while it runs. `requests`: how
+    many requests were made, which is the number of the last one.
     """
 
     def __init__(self, spec: Supervisor, scripts: Mapping[str, Script] | None = None) -> None:
@@ -88,8 +89,9 @@ class VirtualTree:
         self._serial = 0
         self._starts: dict[str, int] = {}
         self._running: dict[int, str] = {}
+        self._scripts_of: dict[int, Script] = {}
         self._answers: dict[int, Answer] = {}
-        self._request = 0
+        self.requests = 0
         self._cancelled: set[int] = set()
 
     @property
@@ -161,8 +163,8 @@ class VirtualTree:
     # -- the inside ------------------------------------------------------------------------------
 
     def _next(self) -> int:
-        self._request += 1
-        return self._request
+        self.requests += 1
+        return self.requests
 
     def _ask(
         self, request: StartChild | TerminateChild | RestartChild | DeleteChild
@@ -197,8 +199,8 @@ class VirtualTree:
                     self._start(path, run, self._script(path, child))
                 case Ask(path, run):
                     self._note("ask", path)
-                    script = self._script(path, self._child(path))
-                    if run in self._running and script.stop_s is not None:
+                    script = self._scripts_of[run]
+                    if script.stop_s is not None:
                         self._later(script.stop_s, Exited(run, script.stop_exit))
                 case Kill(path, run):
                     self._note("kill", path)
@@ -230,13 +232,11 @@ class VirtualTree:
         else:
             self._note("start", path)
             self._running[run] = path
+            self._scripts_of[run] = script
             self._later(script.start_s, Started(run))
             life = script.lives[number - 1] if number <= len(script.lives) else None
             if life is not None:
                 self._later(script.start_s + life[0], Exited(run, life[1]))
-
-    def _child(self, path: str) -> Child:
-        return next(each.child for each in self.core.records() if each.path == path)
 
     def _script(self, path: str, child: Child) -> Script:
         above = path.rpartition("/")[0]
