@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -74,8 +75,8 @@ def closing(
     """A `start` for a Child: something that `make(*args)` opens and that has close(): an Engine.
 
     To stop it, its close() is called, in a thread. `wait(it)`: a function that returns, or raises,
-    when it has ended by itself, called in a thread; None: it never does. It cannot be killed: see
-    `thread`. Arguments of `start_child` come behind `args`.
+    when it has ended by itself, called in a thread; it is closed then, too. None: it never does. It
+    cannot be killed: see `thread`. Arguments of `start_child` come behind `args`.
     """
     return lambda *more: ClosingRunning(make(*args, *more), wait, name or name_of_function(make))
 
@@ -102,6 +103,8 @@ class ClosingRunning:
         else:
             ended = NORMAL
         if not self._asked.is_set():  # else it is through when close() is
+            with contextlib.suppress(BaseException):  # what has ended it, is told
+                self.value.close()
             self._ending.ended(ended)
 
     def _close(self) -> None:
