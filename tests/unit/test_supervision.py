@@ -441,6 +441,30 @@ def test_children_that_cannot_be_asked_nor_killed_hold_nothing_up() -> None:
     assert tree.wait() == SHUTDOWN
 
 
+def test_a_timer_of_an_earlier_stop_kills_nobody() -> None:
+    """Each has a time of its own to stop in, and not what an earlier one has left."""
+    slow = threading.Event()
+
+    class Slow(Manual):
+        def ask_to_stop(self) -> None:
+            self.asked.set()
+            threading.Thread(target=lambda: slow.wait() and self.ending.ended(SHUTDOWN)).start()
+
+    starts = Starts(Slow)
+    children = [
+        hr.Child("a", starts, shutdown=WAIT_S),
+        hr.Child("b", Manual, shutdown=0.02),
+    ]
+    tree = hr.Supervisor("one_for_one", children).run()
+    tree.ask_to_stop()
+    assert starts.all[0].asked.wait(WAIT_S)
+    with pytest.raises(WaitTimeout):
+        tree.wait(0.05)
+    slow.set()
+    assert tree.wait(WAIT_S) == SHUTDOWN
+    assert not starts.all[0].killed.is_set()
+
+
 def test_interrupted_twice() -> None:
     """The second Ctrl-C kills what the first one has asked to stop."""
 

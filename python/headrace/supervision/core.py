@@ -67,7 +67,12 @@ class Core:
                     out.append(Answer(message.request, "ended" if self.down else "no_supervisor"))
                 continue
             for effect in node.handle(message, now_ns):
-                if (routed := self._route(path, effect)) is None:
+                if isinstance(effect, Ask | Kill) and effect.run not in self._owners:
+                    # A supervisor's; if it is gone, word of that is on its way to the one above.
+                    if effect.path in self._nodes:
+                        end = Terminate() if isinstance(effect, Ask) else KillAll()
+                        todo.append((effect.path, end))
+                elif (routed := self._route(path, effect)) is None:
                     out.append(effect)
                 else:
                     todo.append(routed)
@@ -100,10 +105,6 @@ class Core:
                 self._nodes[below] = Node(child.start, below, self._numbers)
                 self._runs[below] = run
                 return below, Boot()
-            case Ask(below) if below in self._nodes:
-                return below, Terminate()
-            case Kill(below) if below in self._nodes:
-                return below, KillAll()
             case SetTimer(timer):
                 self._owners[timer] = path, 1
             case CancelTimer(timer):

@@ -19,7 +19,7 @@ from headrace.errors import (
 )
 from headrace.supervision.exits import Exit
 from headrace.supervision.info import ChildInfo, Count, count_of, infos_of
-from headrace.supervision.loop import DAY_S, Loop
+from headrace.supervision.loop import Loop
 from headrace.supervision.messages import (
     Answer,
     Boot,
@@ -59,10 +59,11 @@ class Tree:
         self._loop.thread.start()
         self._loop.put(Boot())
         try:
-            down = self._loop.up.result()
+            down = self._loop.up.get()
         except BaseException:
             self._stop_or_kill()
             raise
+        self._check_broken()
         if down is not None:
             words = f"supervisor {spec.name!r} could not start: {down.reason.detail}"
             raise StartFailed(words, down.reason) from down.reason.error
@@ -75,9 +76,7 @@ class Tree:
         Raises SupervisorFailed if it has given up, WaitTimeout after `timeout` seconds.
         """
         self._join(timeout)
-        if self._loop.broken is not None:
-            words = f"the supervising thread of {self.name!r} broke"
-            raise InternalError(words) from self._loop.broken
+        self._check_broken()
         down = self._loop.core.down
         assert down is not None
         if down.why == "gave_up":
@@ -106,14 +105,15 @@ class Tree:
         """Call back once the tree has ended, from its own thread; at once if it has."""
         self._ending.on_exit(callback)
 
+    def _check_broken(self) -> None:
+        if self._loop.broken is not None:
+            words = f"the supervising thread of {self.name!r} broke"
+            raise InternalError(words) from self._loop.broken
+
     def _join(self, timeout: float | None) -> None:
         self._check_caller()
-        if not self._loop.ended.wait(DAY_S if timeout is None else min(timeout, DAY_S)):
-            if timeout is None:
-                self._join(None)
-                return
+        if not self._loop.wait(timeout):
             raise WaitTimeout(f"supervisor {self.name!r} did not end in {timeout:g} s")
-        self._loop.thread.join()
 
     def _stop_or_kill(self) -> None:
         """Stop it; if that is interrupted, kill it."""

@@ -14,7 +14,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
 from headrace.errors import UsageError
@@ -44,6 +43,34 @@ from headrace.supervision.spec import NS, Supervisor
 from headrace.supervision.telling import LOG, tell
 
 DAY_S = 86400.0  # longer times are too long for locks
+# A Ctrl-C that comes just before the main thread begins to wait does not end that wait.
+LOOK_S = 0.5
+
+
+class Once:
+    """A value that comes once, to one who waits for it.
+
+    A wait that is interrupted leaves nothing behind, where a Condition, and with it an Event or a
+    Future, may stay locked, and then lock the supervising thread.
+    """
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def put(self, value: Any) -> None:
+        """Give the value."""
+        self._queue.put(value)
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Wait for the value; raises TimeoutError after so many seconds."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = DAY_S if end is None else max(0.0, end - time.monotonic())
+            try:
+                return self._queue.get(timeout=min(left, LOOK_S))
+            except queue.Empty:
+                if end is not None and time.monotonic() >= end:
+                    raise TimeoutError from None
 
 
 class Question:
@@ -51,13 +78,13 @@ class Question:
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self.function = function
-        self.answer: Future[Any] = Future()
+        self.answer = Once()
 
 
 class Loop:
     """Supervises one tree in a thread of its own. `up`: None once all has started, or why not.
 
-    `ended` is set, and `ending` told, when the tree has ended and nothing of it is left; `broken`:
+    `ended` is true, and `ending` told, when the tree has ended and nothing of it is left; `broken`:
     what has ended the thread, if it was no event of the tree.
     """
 
@@ -65,14 +92,16 @@ class Loop:
         self.name = spec.name
         self.core = Core(spec)
         self.running: dict[int, tuple[str, Running]] = {}
-        self.up: Future[Down | None] = Future()
-        self.ended = threading.Event()
+        self.up = Once()
+        self.ended = False
         self.ending = Ending()
         self.broken: BaseException | None = None
         self._inbox: queue.SimpleQueue[Input | Question] = queue.SimpleQueue()
         self._timers: list[tuple[int, int]] = []  # when, which
         self._set: set[int] = set()  # those that were not cancelled
-        self._answers: dict[int, Future[Answer]] = {}
+        self._answers: dict[int, Once] = {}
+        self._waiters: list[Once] = []
+        self._told_up = False
         self._last_request = 0
         self._lock = threading.Lock()  # of the answers, and of what comes in when it has ended
         self.thread = threading.Thread(
@@ -87,24 +116,38 @@ class Loop:
 
     def request(self, make: Callable[[int], Request]) -> Answer:
         """The answer to a request that `make` makes with its number; blocks."""
-        answer: Future[Answer] = Future()
+        answer = Once()
         with self._lock:
             self._last_request += 1
             number = self._last_request
-            if self.ended.is_set():
+            if self.ended:
                 return Answer(number, "ended")
             self._answers[number] = answer
             self._inbox.put(make(number))
-        return answer.result()
+        given: Answer = answer.get()
+        return given
 
     def look_up(self, function: Callable[[], Any]) -> Any:
         """What the function returns in the supervising thread; None if that has ended; blocks."""
         question = Question(function)
         with self._lock:
-            if self.ended.is_set():
+            if self.ended:
                 return None
             self._inbox.put(question)
-        return question.answer.result()
+        return question.answer.get()
+
+    def wait(self, timeout: float | None) -> bool:
+        """Block until it has ended; False after so many seconds."""
+        waiter = Once()
+        self._waiters.append(waiter)
+        try:
+            if not self.ended:  # else nobody tells the waiter
+                waiter.get(None if timeout is None else min(timeout, DAY_S))
+        except TimeoutError:
+            return self.ended
+        finally:
+            self._waiters.remove(waiter)
+        return True
 
     # -- the supervising thread ------------------------------------------------------------------
 
@@ -115,7 +158,7 @@ class Loop:
             while self.core.down is None:
                 given = self._next()
                 if isinstance(given, Question):
-                    given.answer.set_result(given.function())
+                    given.answer.put(given.function())
                 else:
                     self._take(given)
         except BaseException as error:
@@ -127,23 +170,25 @@ class Loop:
 
     def _finish(self) -> None:
         with self._lock:
-            self.ended.set()
+            self.ended = True
             for number, answer in self._answers.items():
-                answer.set_result(Answer(number, "ended"))
+                answer.put(Answer(number, "ended"))
             self._answers.clear()
         while not self._inbox.empty():
             given = self._inbox.get()
             if isinstance(given, Question):
-                given.answer.set_result(None)
+                given.answer.put(None)
         down = self.core.down
-        if not self.up.done():
-            if down is None:
-                assert self.broken is not None
-                self.up.set_exception(self.broken)
-            else:
-                self.up.set_result(down)
+        self._tell_up(down)
         ended = exit_of(self.broken) if down is None and self.broken else None
         self.ending.ended(ended or (down.reason if down else KILLED))
+        for waiter in list(self._waiters):
+            waiter.put(None)
+
+    def _tell_up(self, down: Down | None) -> None:
+        if not self._told_up:
+            self._told_up = True
+            self.up.put(down)
 
     def _next(self) -> Input | Question:
         """What comes next. What has happened goes before timers, which only mean: too late."""
@@ -193,11 +238,11 @@ class Loop:
                 with self._lock:
                     waiting = self._answers.pop(effect.request, None)
                 if waiting is not None:
-                    waiting.set_result(effect)
+                    waiting.put(effect)
             case Report():
                 tell(self.name, effect)
             case Up(""):
-                self.up.set_result(None)
+                self._tell_up(None)
         return None
 
     def _start(self, effect: Start) -> Input:

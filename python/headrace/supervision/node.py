@@ -317,6 +317,8 @@ class Node:
             return
         self._killed = True
         self._plan.clear()
+        if isinstance(self._goal, Answering):
+            self.answer(self._goal.request, "ended")
         self._goal = Ending(KILLED, "killed")
         if self._timer:
             self._out.append(CancelTimer(self._timer))
