@@ -81,8 +81,8 @@ SUPERVISION_MUTANTS = [
         TABLE),
     Planted(
         "any significant as all", "the supervisor goes on", NODE,
-        'if self.spec.auto_shutdown == "any_significant":\n            return True\n',
-        "",
+        'if self.spec.auto_shutdown == "any_significant":\n',
+        'if self.spec.auto_shutdown == "any":\n',
         TABLE),
     Planted(
         "exits in the mailbox not seen", "what has ended is asked, and waited for", NODE,
