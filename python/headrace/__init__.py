@@ -7,7 +7,8 @@ A ring buffer in shared memory puts events into one order; state machines, `step
 Systems of machines that talk to each
 other: `System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel`, `persist`,
 `postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`; live: `connect`, and
-`headrace.live`; every state that they can reach: `explore`. Checking what clients saw: `Operation`,
+`headrace.live`; every state that they can reach: `explore`. Keeping all of it alive: `Supervisor`,
+`Child`, and `headrace.supervision`. Checking what clients saw: `Operation`,
 `linearizable`, `sequentially_consistent`, `list_anomalies`. What can go wrong: `errors`. The
 definition of what is right: `headrace.reference`, and `headrace.testing` to hold machines of your
 own to it.
@@ -42,6 +43,7 @@ from headrace.simulation import (
     faults,
     shrink,
 )
+from headrace.supervision import Child, Supervisor
 from headrace.system import (
     Caller,
     Client,
@@ -67,6 +69,7 @@ __all__ = [
     "Caller",
     "Change",
     "Chaos",
+    "Child",
     "Client",
     "Consumer",
     "ConsumerInfo",
@@ -95,6 +98,7 @@ __all__ = [
     "Ring",
     "Run",
     "Simulation",
+    "Supervisor",
     "System",
     "Topology",
     "View",

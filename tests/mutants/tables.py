@@ -13,6 +13,7 @@ from mutants.recovery_mutants import RECOVERY_MUTANTS
 from mutants.replay_mutants import REPLAY_MUTANTS
 from mutants.ring_mutants import RING_MUTANTS
 from mutants.simulation_mutants import SIMULATION_BUILT, SIMULATION_MUTANTS
+from mutants.supervision_mutants import SUPERVISION_MUTANTS
 
 # Compiled anew, then found by a test.
 BUILT = [
@@ -32,5 +33,6 @@ PLAIN = [
     *EXPLORING_MUTANTS,
     *CHECKING_MUTANTS,
     *SIMULATION_MUTANTS,
+    *SUPERVISION_MUTANTS,
 ]
 SANITIZED = ORDER_MUTANTS  # compiled anew, then found by a sanitizer
