@@ -4,5 +4,19 @@ from headrace.engine.gauges import StageGauge, StageReading
 
 from .board import Board
 from .histogram import Histogram
+from .registry import BoardInfo, list_boards, remove_board
+from .watching import BoardView, StageView, Watcher, as_json
 
-__all__ = ["Board", "Histogram", "StageGauge", "StageReading"]
+__all__ = [
+    "Board",
+    "BoardInfo",
+    "BoardView",
+    "Histogram",
+    "StageGauge",
+    "StageReading",
+    "StageView",
+    "Watcher",
+    "as_json",
+    "list_boards",
+    "remove_board",
+]

@@ -115,6 +115,11 @@ class Board:
         offset = self._slots_offset + index * GAUGE_BYTES
         return StageGauge(self._memory, offset, self.stages[index], self._read_only)
 
+    @property
+    def segment_bytes(self) -> int:
+        """How much memory it takes."""
+        return self._slots_offset + len(self.stages) * GAUGE_BYTES
+
     def owner_alive(self) -> bool:
         """Whether the process that made the board still lives."""
         return liveness.is_alive(self.owner_pid, self.owner_start)
