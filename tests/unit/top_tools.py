@@ -176,8 +176,8 @@ topology = {
 board = Board.create(name, topology, ["parse", "report"])
 gauge = board.stage(0)
 gauge.begin(*liveness.myself())
-with consumer.poll() as batch:
-    pass
+consumer.poll()
+consumer.release()
 producer.publish(ticks(600))
 now_ns = time.time_ns()
 gauge.stepped(1000, 500, now_ns, now_ns + 2_000_000, np.full(1000, now_ns - 3_000_000))

@@ -78,7 +78,9 @@ def duration_text(duration_ns: float) -> str:
         if size < 999.5:
             return f"{_three_digits(size)} {unit}"
         size, unit = size / 1000, larger
-    return f"{_three_digits(size)} s" if size < 999.5 else f"{size / 60:.0f} min"
+    if size < 999.5:
+        return f"{_three_digits(size)} s"
+    return f"{size / 60:.0f} min" if size < 59_970 else f"{size / 3600:.0f} h"
 
 
 def _three_digits(value: float) -> str:
