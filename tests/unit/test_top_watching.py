@@ -140,7 +140,7 @@ def test_json_has_null_for_what_is_not_known() -> None:
     with Board.create(NAME, {"name": "t"}, ["parse"]):
         said = as_json(Watcher(NAME, Clock()).look())
         (stage,) = said["stages"]
-        assert [stage[key] for key in ("p50_ns", "p99.9_ns", "batch", "depth")] == [None] * 4
+        assert [stage[key] for key in ("p50_ns", "p999_ns", "batch", "depth")] == [None] * 4
         assert (said["topology"]["name"], said["owner"], stage["state"]) == (
             "t",
             "alive",

@@ -21,7 +21,7 @@ from .board import Board
 from .histogram import percentile
 from .topology import Node, Topology, read_topology
 
-PERCENTS = (50, 99, 99.9)
+PERCENTS = {"p50_ns": 50, "p99_ns": 99, "p999_ns": 99.9}
 _NS = 1e9
 
 
@@ -140,7 +140,7 @@ class Watcher:
             room=room,
             batch=events / batches if batches > 0 else math.nan,
             busy=min(1.0, max(0.0, busy_ns / passed_ns)),
-            latencies_ns=tuple(percentile(latencies, percent) for percent in PERCENTS),
+            latencies_ns=tuple(percentile(latencies, percent) for percent in PERCENTS.values()),
         )
 
     def _depth(self, node: Node) -> tuple[int | None, int]:
@@ -208,7 +208,7 @@ def _stage_json(view: StageView) -> dict[str, Any]:
         "batch": None if math.isnan(view.batch) else view.batch,
         "busy": view.busy,
         "service_ns": reading.service_ns,
-        **{f"p{percent:g}_ns": value for percent, value in zip(PERCENTS, latencies, strict=True)},
+        **dict(zip(PERCENTS, latencies, strict=True)),
         "events": reading.events,
         "outputs": reading.outputs,
         "batches": reading.batches,
