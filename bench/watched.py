@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from bench.measure import Sample
 from bench.peers.pair import Pair
 
-INTERVAL_SECONDS = 0.25  # four times as often as by default
+INTERVAL_SECONDS = 0.5  # twice as often as by default
 FIRST_SECONDS_MAX = 20.0
 
 

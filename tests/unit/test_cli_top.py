@@ -26,7 +26,7 @@ from headrace.cli.keys import keys_in
 from headrace.cli.sizes import count_text, duration_text
 from headrace.cli.top import pressed
 from headrace.cli.top_screen import Shown
-from headrace.metrics import Board
+from headrace.metrics import Board, Watcher
 from headrace.ringbuffer import files
 
 NAME = f"test-top-{os.getpid()}"
@@ -82,6 +82,17 @@ def test_a_dead_owner_is_told() -> None:
         in drawn(exchange("gone"), Shown(), (80, 24))[1]
     )
     assert "owner 4242 is paused" in drawn(exchange("stopped"), Shown(), (80, 24))[1]
+
+
+def test_names_do_not_move_the_cursor() -> None:
+    name = "a\x1b[2J\n\ud800"
+    topology = {"name": name, "nodes": [{"stage": name, "machine": name, "reads": [name]}]}
+    with Board.create(NAME, topology, [name]):
+        view = Watcher(NAME, time.time_ns).look()
+        for shown in (Shown(), Shown(topology=True)):
+            lines = drawn(view, shown, (80, 24))
+            assert len(lines) == 24
+            assert lines[3 if shown.topology else 4].startswith("a?[2J??")
 
 
 @given(st.floats(0, 1e17) | st.just(math.nan))

@@ -16,7 +16,7 @@ from .console import remark, reported, stdout
 from .interrupts import exit_code, terminable
 from .keys import pressed_keys
 from .sizes import print_json
-from .top_screen import Shown, board_line, screen, stage_table, topology_lines
+from .top_screen import Shown, board_line, screen, stage_lines, topology_lines
 
 NAME = typer.Argument(metavar="[NAME]", help="The board; may be left out where there is one.")
 INTERVAL_SECONDS = 1.0
@@ -135,7 +135,8 @@ def _print_table(watcher: Watcher, interval: float | None) -> None:
     time.sleep(INTERVAL_SECONDS if interval is None else interval)
     view = watcher.look()
     console = stdout()
-    console.print(stage_table(view.stages, console.width), soft_wrap=False)
+    for line in stage_lines(view.stages, console.width):
+        console.print(line)
     if view.owner == "gone":
         remark(f"owner {view.owner_pid} is dead; headrace rings --clean removes what it left")
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len, set_cell_size
+from rich.console import Group
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from headrace.metrics import BoardInfo, BoardView, StageView
@@ -39,74 +39,102 @@ class Shown:
     first: int = 0
 
 
-def screen(view: BoardView, shown: Shown, width: int, height: int) -> RenderableType:
+def screen(view: BoardView, shown: Shown, width: int, height: int) -> Group:
     """A full screen of so many columns and lines."""
     room = max(1, height - FRAME_LINES)
     if shown.topology:
         lines = topology_lines(view.topology)[shown.first : shown.first + room + 1]
-        body: RenderableType = Group(*lines)
-        used = len(lines)
     else:
-        stages = view.stages[shown.first : shown.first + room]
-        body = stage_table(stages, width)
-        used = len(stages) + 1
-    padding = [Text("")] * (room + 1 - used)
-    return Group(*_header(view, shown, room, width), Text(""), body, *padding, _keys(shown))
+        lines = stage_lines(view.stages[shown.first : shown.first + room], width)
+    padding = [Text("")] * (room + 1 - len(lines))
+    return Group(*_header(view, shown, room, width), Text(""), *lines, *padding, _keys(shown))
 
 
-def stage_table(stages: Sequence[StageView], width: int) -> Table:
-    """A line for each stage; with more columns where the width allows it."""
-    wide = width >= WIDE
-    table = Table(box=None, padding=(0, 1, 0, 0), expand=False, header_style="bold", pad_edge=False)
-    table.add_column("stage", no_wrap=True, width=WIDE_STAGE if wide else NARROW_STAGE)
-    table.add_column("state", no_wrap=True, width=10)
-    for name in ("rate/s", "depth", "batch"):
-        table.add_column(name, justify="right", no_wrap=True, width=6)
-    if wide:
-        table.add_column("busy", justify="right", no_wrap=True, width=5)
-        table.add_column("service", justify="right", no_wrap=True, width=7)
-    for name in ("p50", "p99", "p99.9"):
-        table.add_column(name, justify="right", no_wrap=True, width=7)
-    if wide:
-        for name in ("errors", "letters", "drops"):
-            table.add_column(name, justify="right", no_wrap=True, width=7)
-    table.add_column("rst", justify="right", no_wrap=True, width=3)
-    for stage in stages:
-        table.add_row(*_cells(stage, wide))
-    return table
+def stage_lines(stages: Sequence[StageView], width: int) -> list[Text]:
+    """A heading, and a line for each stage; with more columns where the width allows it.
+
+    Not a table of rich, which takes milliseconds to lay out what is known beforehand.
+    """
+    columns = [column for column in COLUMNS if width >= WIDE or not column.wide_only]
+    heading = [(column.name, "bold") for column in columns]
+    rows = [[column.cell(stage) for column in columns] for stage in stages]
+    return [_line(columns, cells, width) for cells in (heading, *rows)]
 
 
-def _cells(stage: StageView, wide: bool) -> list[Text]:
-    reading = stage.reading
-    cells = [
-        Text(stage.node.stage, overflow="ellipsis"),
-        Text(stage.state, STATE_STYLES[stage.state]),
-        Text(count_text(stage.rate)),
-        _depth(stage),
-        Text(count_text(stage.batch)),
-    ]
-    if wide:
-        cells += [Text(f"{stage.busy:.0%}"), Text(duration_text(reading.service_ns or math.nan))]
-    cells += [Text(duration_text(value)) for value in stage.latencies_ns]
-    if wide:
-        counts = (reading.errors, reading.dead_letters, reading.dropped)
-        cells += [Text(count_text(count), "red" if count else "") for count in counts]
-    restarts = reading.restarts
-    cells.append(Text(str(restarts) if restarts < 1000 else ">1k", "yellow" if restarts else ""))
-    return cells
+Cell = tuple[str, str]  # a text and its style
 
 
-def _depth(stage: StageView) -> Text:
+@dataclass(frozen=True)
+class Column:
+    """One column. `cells`: how wide; to the right, but for those that begin the line."""
+
+    name: str
+    cells: int
+    cell: Callable[[StageView], Cell]
+    wide_only: bool = False
+    left: bool = False
+
+
+def _line(columns: Sequence[Column], cells: Sequence[Cell], width: int) -> Text:
+    line = Text(no_wrap=True, overflow="ellipsis")
+    for column, (text, style) in zip(columns, cells, strict=True):
+        room = column.cells
+        if column is COLUMNS[0] and width < WIDE:
+            room = NARROW_STAGE
+        if cell_len(text) > room:
+            text = set_cell_size(text, room - 1) + "…"
+        padding = " " * (room - cell_len(text))
+        line.append(f"{text}{padding}" if column.left else f"{padding}{text}", style)
+        line.append(" ")
+    line.rstrip()
+    line.truncate(width, overflow="ellipsis")
+    return line
+
+
+def _depth(stage: StageView) -> Cell:
     if stage.depth is None:
-        return Text("-")
+        return "-", ""
     full = stage.room > 0 and stage.depth >= 0.9 * stage.room
-    return Text(count_text(stage.depth), "bold red" if full else "")
+    return count_text(stage.depth), "bold red" if full else ""
+
+
+def _restarts(stage: StageView) -> Cell:
+    restarts = stage.reading.restarts
+    return str(restarts) if restarts < 1000 else ">1k", "yellow" if restarts else ""
+
+
+def _bad(count: int) -> Cell:
+    """Of what should not happen."""
+    return count_text(count), "red" if count else ""
+
+
+COLUMNS = (
+    Column("stage", WIDE_STAGE, lambda s: (printable(s.node.stage), ""), left=True),
+    Column("state", 10, lambda s: (s.state, STATE_STYLES[s.state]), left=True),
+    Column("rate/s", 6, lambda s: (count_text(s.rate), "")),
+    Column("depth", 6, _depth),
+    Column("batch", 6, lambda s: (count_text(s.batch), "")),
+    Column("busy", 5, lambda s: (f"{s.busy:.0%}", ""), wide_only=True),
+    Column(
+        "service",
+        7,
+        lambda s: (duration_text(s.reading.service_ns or math.nan), ""),
+        wide_only=True,
+    ),
+    Column("p50", 7, lambda s: (duration_text(s.latencies_ns[0]), "")),
+    Column("p99", 7, lambda s: (duration_text(s.latencies_ns[1]), "")),
+    Column("p99.9", 7, lambda s: (duration_text(s.latencies_ns[2]), "")),
+    Column("errors", 7, lambda s: _bad(s.reading.errors), wide_only=True),
+    Column("letters", 7, lambda s: _bad(s.reading.dead_letters), wide_only=True),
+    Column("drops", 7, lambda s: _bad(s.reading.dropped), wide_only=True),
+    Column("rst", 3, _restarts),
+)
 
 
 def _header(view: BoardView, shown: Shown, room: int, width: int) -> list[Text]:
     title = Text(f"headrace top  {view.name}", "bold", no_wrap=True, overflow="ellipsis")
     if view.topology.title:
-        title.append(f"  {view.topology.title}", "not bold")
+        title.append(f"  {printable(view.topology.title)}", "not bold")
     title.truncate(width, overflow="ellipsis")
     count = len(view.stages)
     second = Text(f"{count} stage{'' if count == 1 else 's'}", no_wrap=True, overflow="ellipsis")
@@ -182,18 +210,23 @@ def _branches(below: str, stages: list[str]) -> list[tuple[str, str, str]]:
 
 def _stage_line(head: str, node: Node, *, again: bool) -> Text:
     text = Text(head, "bright_black", no_wrap=True, overflow="ellipsis")
-    text.append(node.stage, "bold default")
+    text.append(printable(node.stage), "bold default")
     if again:
         text.append("  as above")
         return text
     kind = " ".join(word for word in (node.step, node.machine) if word and word != node.stage)
     if kind:
-        text.append(f"  {kind}", "default")
+        text.append(f"  {printable(kind)}", "default")
     if node.reads:
-        text.append(f"  reads {', '.join(node.reads)}", "cyan")
+        text.append(f"  reads {printable(', '.join(node.reads))}", "cyan")
     if node.writes:
-        text.append(f"  writes {node.writes}", "cyan")
+        text.append(f"  writes {printable(node.writes)}", "cyan")
     return text
+
+
+def printable(text: str) -> str:
+    """A text of a board, which may hold anything, without what would move a terminal's cursor."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def board_line(info: BoardInfo) -> str:
