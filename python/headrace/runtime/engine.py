@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from headrace.compose import Pipeline, stages_of
+from headrace.compose import Layout, Pipeline, Topology, as_topology, lay_out
 from headrace.errors import StepError, UsageError, WaitTimeout
 from headrace.journal import Journal
 from headrace.journal.recovery import Recovery
@@ -29,7 +29,9 @@ from headrace.runtime.failures import DeadLetter, Failures
 from headrace.runtime.journaling import Journaling
 from headrace.runtime.line import Line
 from headrace.runtime.opening import Opening
+from headrace.runtime.net import Net
 from headrace.runtime.outlet import who_is_waited_for
+from headrace.runtime.placing import Place, Placement, place_stages
 from headrace.runtime.process import this_process
 from headrace.runtime.progress import LOOK_SECONDS, Progress
 from headrace.runtime.stage import Records
@@ -59,7 +61,7 @@ class Engine(Calling):
 
     def __init__(
         self,
-        machine: Machine | Pipeline,
+        machine: Machine | Topology,
         capacity: int = 65536,
         *,
         step: str | None = None,
@@ -69,6 +71,9 @@ class Engine(Calling):
         keep_outputs: int = 1 << 20,
         name: str | None = None,
         journal: str | os.PathLike[str] | Journal | None = None,
+        place: Place = "threads",
+        cores: Sequence[int] | None = None,
+        start_method: str | None = None,
     ) -> None:
         if on_error not in ("halt", "dead_letter") and not callable(on_error):
             raise UsageError(
@@ -77,7 +82,9 @@ class Engine(Calling):
         for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", dead_letters_max)):
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
-        self._event = stages_of(machine)[0].event
+        layout = lay_out(as_topology(machine))
+        placement = place_stages(layout, place, cores)
+        self._event = machine.event
         self.machine = machine
         self._failures = Failures(
             dead_letters_max if on_error == "dead_letter" else 0,
@@ -86,7 +93,6 @@ class Engine(Calling):
         self._process = this_process()
         self._calls = Calls()
         self._publishing = threading.RLock()
-        self._progress = Progress()
         self._closed = False  # nothing more is taken
         self._finished = False  # all is stepped over, and the rings are left
         self._journaling: Journaling | None = None
@@ -99,17 +105,8 @@ class Engine(Calling):
             keep = self._recovered.append if keep_outputs else None
             opening = Opening(settings, machine, step, self._failures, self._answers, keep)
         try:
-            self._line = Line(
-                Fold(machine, step) if opening is None else opening.fold,
-                capacity=capacity,
-                wait=wait,
-                name=name,
-                keep_outputs=keep_outputs,
-                on_failure=self._on_failure,
-                on_crash=self._failures.halt,
-                moved=self._progress.moved,
-                calls=self._calls,
-                answers=self._answers,
+            self._line = self._make_line(
+                opening, step, capacity, wait, name, keep_outputs, layout, placement, start_method
             )
             if opening is not None:
                 self._recovery = opening.recovery
@@ -120,6 +117,47 @@ class Engine(Calling):
                 opening.release()
             raise
         self._line.start()
+
+    def _make_line(
+        self,
+        opening: Opening | None,
+        step: str | None,
+        capacity: int,
+        wait: WaitStrategy | None,
+        name: str | None,
+        keep_outputs: int,
+        layout: Layout,
+        placement: Placement,
+        start_method: str | None,
+    ) -> Line | Net:
+        """Machines one behind the other, in threads, are a line; all else is a net."""
+        if isinstance(self.machine, Machine | Pipeline) and not placement.special:
+            return Line(
+                Fold(self.machine, step) if opening is None else opening.fold,
+                capacity=capacity,
+                wait=wait,
+                name=name,
+                keep_outputs=keep_outputs,
+                on_failure=self._on_failure,
+                on_crash=self._failures.halt,
+                progress=Progress(),
+                calls=self._calls,
+                answers=self._answers,
+            )
+        return Net(
+            layout,
+            placement,
+            step=step,
+            capacity=capacity,
+            wait=wait,
+            name=name,
+            keep_outputs=keep_outputs,
+            start_method=start_method,
+            on_failure=self._on_failure,
+            on_crash=self._failures.halt,
+            progress=Progress(),
+            calls=self._calls,
+        )
 
     def _on_failure(self, error: StepError, event: Records) -> bool:
         """A step failed, says its stage's thread; whether to go on with the next event."""
@@ -242,13 +280,12 @@ class Engine(Calling):
     def state(self) -> Any:
         """A copy of the machine's state between two batches (a pipeline: a tuple of states)."""
         self._check_process()
-        states = tuple(stage.state() for stage in self._line.stages)
-        return states if isinstance(self.machine, Pipeline) else states[0]
+        return self._line.state_as(self.machine)
 
     @property
     def sequence(self) -> int:
         """How many inputs the first machine has stepped over: its state is that after these."""
-        return self._line.stages[0].done
+        return self._line.done
 
     def snapshot(self, timeout: float | None = None) -> int:
         """Write the state down when all published so far is in it; the sequence it stands before.
@@ -292,7 +329,7 @@ class Engine(Calling):
     @property
     def output_ring(self) -> Ring | None:
         """The ring of output records, for consumers of one's own; None without outputs."""
-        return self._line.stages[-1].output_ring
+        return self._line.output_ring
 
     def close(self, timeout: float | None = None) -> None:
         """Let the stages finish what was published, then stop them. Twice is allowed.
