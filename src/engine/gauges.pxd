@@ -13,6 +13,7 @@ each power of two is cut into 64 buckets of equal width. The middle of a bucket 
 """
 
 from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy
 
 from headrace.ringbuffer.atomics cimport (
     load_acquire_u64,
@@ -119,8 +120,22 @@ cdef inline bint has_slot(const hr_gauge *slot, uint64_t epoch) noexcept nogil:
     return epoch == 0 or load_relaxed_u64(&slot.epoch) == epoch
 
 
+ctypedef struct Times:
+    const char *first       # ingest stamps, int64 in ns; need not be aligned
+    int64_t stride          # bytes from one to the next
+    int64_t count
+
+
+cdef inline void add_latency(
+    hr_gauge *slot, Times times, int64_t index, int64_t end_ns, int64_t weight
+) noexcept nogil:
+    cdef int64_t stamp_ns
+    memcpy(&stamp_ns, times.first + index * times.stride, sizeof(stamp_ns))
+    add(&slot.latencies[bucket_of(end_ns - stamp_ns)], weight)
+
+
 cdef inline void record_latencies(
-    hr_gauge *slot, const int64_t *times, int64_t count, int64_t end_ns
+    hr_gauge *slot, Times times, int64_t end_ns
 ) noexcept nogil:
     """Time from each ingest stamp to `end_ns`; of long batches, of 128 evenly spread events.
 
@@ -128,22 +143,22 @@ cdef inline void record_latencies(
     middle, so that weights add up to `count`.
     """
     cdef int64_t j, begin, end
-    if count <= SAMPLES_MAX:
-        for j in range(count):
-            add(&slot.latencies[bucket_of(end_ns - times[j])], 1)
+    if times.count <= SAMPLES_MAX:
+        for j in range(times.count):
+            add_latency(slot, times, j, end_ns, 1)
         return
     begin = 0
     for j in range(1, SAMPLES_MAX + 1):
-        end = j * count >> SAMPLES_BITS
-        add(&slot.latencies[bucket_of(end_ns - times[(begin + end) >> 1])], end - begin)
+        end = j * times.count >> SAMPLES_BITS
+        add_latency(slot, times, (begin + end) >> 1, end_ns, end - begin)
         begin = end
 
 
 cdef inline void record_batch(
     hr_gauge *slot, int64_t events, int64_t outputs, int64_t begin_ns, int64_t end_ns,
-    const int64_t *times, int64_t times_count
+    Times times
 ) noexcept nogil:
-    """Count a batch. The caller has the slot; `times` may be NULL with a count of 0."""
+    """Count a batch. The caller has the slot; there may be no times."""
     cdef int64_t took_ns = end_ns - begin_ns
     cdef int64_t before_ps, now_ps
     if took_ns < 0:
@@ -162,7 +177,7 @@ cdef inline void record_batch(
         add(&slot.events, events)
         store_relaxed_i64(&slot.batch_last, events)
         add(&slot.batch_sizes[bucket_of(events)], 1)
-    record_latencies(slot, times, times_count, end_ns)
+    record_latencies(slot, times, end_ns)
     add(&slot.outputs, outputs)
     add(&slot.busy_ns, took_ns)
     store_relaxed_i64(&slot.stepped_ns, end_ns)

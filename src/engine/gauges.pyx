@@ -113,24 +113,26 @@ cdef class StageGauge:
                 cnp.ndarray times):
         """Count a batch of `events` that gave `outputs`, stepped from `begin_ns` to `end_ns`.
 
-        `times`: the ingest times of its events, an int64 array in ns since 1970 as the other two,
-        or None. Latencies run from there to `end_ns`. Of a batch of more than 128 events, 128
-        evenly spread ones are recorded, each with the weight of those around it. Takes some
-        0.1 us for one event, less than 1 us for any batch. Raises UsageError for other arrays.
+        `times`: the ingest times of its events, an int64 array of one dimension, with any stride,
+        in ns since 1970 as the other two; or None. Latencies run from there to `end_ns`. Of more
+        than 128 events, 128 evenly spread ones are recorded, each with the weight of those around
+        it. Takes some 0.1 us for one event, less than 1 us for any batch. Raises UsageError for
+        other arrays.
         """
         cdef hr_gauge *slot = self.writable()
-        cdef const int64_t *stamps = NULL
-        cdef int64_t count = 0
+        cdef Times stamps
+        stamps.first, stamps.stride, stamps.count = NULL, 0, 0
         if times is not None:
             if (cnp.PyArray_TYPE(times) != cnp.NPY_INT64 or cnp.PyArray_NDIM(times) != 1
-                    or not cnp.PyArray_IS_C_CONTIGUOUS(times)):
+                    or not cnp.PyArray_ISNOTSWAPPED(times)):
                 raise UsageError(
-                    f"stage {self.stage!r}: times must be a contiguous int64 array of one "
-                    f"dimension, not {times.dtype} of shape {np.shape(times)}")
-            stamps = <const int64_t *>cnp.PyArray_DATA(times)
-            count = cnp.PyArray_SIZE(times)
+                    f"stage {self.stage!r}: times must be an int64 array of one dimension, not "
+                    f"{times.dtype} of shape {np.shape(times)}")
+            stamps.first = <const char *>cnp.PyArray_DATA(times)
+            stamps.stride = cnp.PyArray_STRIDE(times, 0)
+            stamps.count = cnp.PyArray_DIM(times, 0)
         if has_slot(slot, self.epoch):
-            record_batch(slot, events, outputs, begin_ns, end_ns, stamps, count)
+            record_batch(slot, events, outputs, begin_ns, end_ns, stamps)
 
     def waiting(self):
         """Say that the stage has nothing to do."""

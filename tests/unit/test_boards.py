@@ -89,14 +89,26 @@ def test_a_clock_that_was_set_back() -> None:
 
 @pytest.mark.parametrize(
     "times",
-    [np.zeros(2), np.zeros((1, 2), np.int64), np.zeros(4, np.int64)[::2]],
-    ids=["float", "two dimensions", "strided"],
+    [np.zeros(2), np.zeros((1, 2), np.int64), np.zeros(2, ">i8"), np.zeros(2, np.uint64)],
+    ids=["float", "two dimensions", "big endian", "unsigned"],
 )
 def test_times_of_another_kind_are_refused(times: np.ndarray) -> None:
     gauge = Board.create(None, {}, ["risk"]).stage(0)
-    with pytest.raises(UsageError, match="contiguous int64"):
+    with pytest.raises(UsageError, match="an int64 array"):
         gauge.stepped(2, 0, 0, 0, times)
     assert gauge.read().batches == 0
+
+
+def test_times_may_be_a_field_of_records() -> None:
+    records = np.zeros(300, [("kind", "u1"), ("input_time_ns", "<i8"), ("rest", "V3")])  # unaligned
+    records["input_time_ns"] = NOW_NS - np.arange(300) * 1000
+    gauges = [Board.create(None, {}, ["risk"]).stage(0) for _ in range(3)]
+    times = records["input_time_ns"]
+    for gauge, given in zip(gauges, (times, times.copy(), times[::-1][::-1]), strict=True):
+        gauge.stepped(300, 0, NOW_NS, NOW_NS, given)
+        gauge.stepped(100, 0, NOW_NS, NOW_NS, given[::3])
+    one, *others = [gauge.read().latencies.tolist() for gauge in gauges]
+    assert others == [one, one]
 
 
 def test_read_only_cannot_write() -> None:
