@@ -33,7 +33,7 @@ BOARD_BUILT = [
         "        took_ns = 0     # the clock was set back\n", "        pass\n",
         BOARDS + "a_clock_that_was_set_back"),
     Planted(
-        "stride of times ignored", "a field of records gives the latencies of its neighbours", GAUGES,
+        "stride of times ignored", "a field of records gives latencies of its neighbours", GAUGES,
         "times.first + index * times.stride", "times.first + index * 8",
         BOARDS + "times_may_be_a_field_of_records"),
     Planted(
@@ -55,10 +55,6 @@ BOARD_MUTANTS = [
         "board's slots not compared", "a slot may lie outside of the memory", BOARD,
         "if (slots, segment_bytes) != (len(stages), layout.segment_bytes):", "if False:",
         BOARDS + "damage_is_told"),
-    Planted(
-        "looked at for writing", "who only looks can change what runs", BOARD,
-        "    board._read_only = read_only\n", "    board._read_only = False\n",
-        BOARDS + "read_only_cannot_write"),
     Planted(
         "rank rounded", "p99.9 of 1000 values is the largest", HISTOGRAM,
         "Fraction(str(percent))", "Fraction(percent)",
