@@ -19,7 +19,7 @@ from headrace.journal import Journal
 from headrace.journal.recovery import Recovery
 from headrace.journal.settings import as_journal
 from headrace.machine import Machine
-from headrace.replay import Fold
+from headrace.replay import Fold, fold_of
 from headrace.ringbuffer import Ring, WaitStrategy
 from headrace.runtime.answers import Answers, check_client
 from headrace.runtime.calling import Calling
@@ -82,7 +82,7 @@ class Engine(Calling):
         for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", dead_letters_max)):
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
-        layout = lay_out(as_topology(machine))
+        layout = lay_out(as_topology(machine), in_order=journal is not None)
         placement = place_stages(layout, place, cores)
         self._event = machine.event
         self.machine = machine
@@ -147,6 +147,7 @@ class Engine(Calling):
         return Net(
             layout,
             placement,
+            fold_of(self.machine, step) if opening is None else opening.fold,
             step=step,
             capacity=capacity,
             wait=wait,
@@ -157,6 +158,9 @@ class Engine(Calling):
             on_crash=self._failures.halt,
             progress=Progress(),
             calls=self._calls,
+            answers=self._answers,
+            hold=self._hold,
+            journal=None if opening is None else opening.settings,
         )
 
     def _on_failure(self, error: StepError, event: Records) -> bool:

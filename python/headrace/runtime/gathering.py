@@ -17,7 +17,7 @@ from headrace.compose.layout import Layout, Merge, Read, Source, StageLayout, ri
 from headrace.errors import MachineError
 from headrace.ringbuffer import Ring
 from headrace.ringbuffer.watching import wait_any
-from headrace.runtime.rows import Rows, brought_together, joined, rows_of
+from headrace.compose.rows import Rows, brought_together, joined, rows_of
 from headrace.runtime.settling import ALL, Settling
 
 _LOOKS = 200  # without a sleep, while something is held back

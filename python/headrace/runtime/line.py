@@ -198,6 +198,16 @@ class Line:
                 end = stage.output_ring.cursor
         return True
 
+    def begin_rolling(self) -> None:
+        """From here on outputs are digested."""
+        self.stages[-1].end_rolling(self.stages[0].at)
+
+    def digest_each(self, every: int, on_digest: Callable[[Cut], None]) -> None:
+        """Have a cut taken after every so many inputs, of a single machine."""
+        if len(self.stages) == 1:
+            self.stages[0].digest_every = every
+            self.stages[0].on_digest = lambda: on_digest(self.cut_here())
+
     def take_cut(self, deadline: Deadline) -> Cut | None:
         """The states of all machines before one input; None: they did not come to rest in time."""
         first = self.stages[0]

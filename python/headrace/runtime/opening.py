@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from headrace.compose import Pipeline
-from headrace.errors import JournalMismatch, StepError
+from headrace.compose import Pipeline, Topology
+from headrace.errors import JournalMismatch, StepError, UsageError
 from headrace.journal.failing import failing
 from headrace.journal.folder import take_lock
 from headrace.journal.identity import Identity, own_version
@@ -19,7 +19,8 @@ from headrace.journal.settings import Journal
 from headrace.journal.snapshots import Snapshot
 from headrace.journal.writer import Writer
 from headrace.machine import Machine
-from headrace.replay.fold import Fold, name_of, version_of
+from headrace.replay.fold import name_of, version_of
+from headrace.replay.net_fold import fold_of
 from headrace.runtime.answers import Answers
 from headrace.runtime.failures import Failures
 from headrace.runtime.output_journal import OutputJournal
@@ -38,14 +39,14 @@ class Opening:
     def __init__(
         self,
         settings: Journal,
-        machine: Machine | Pipeline,
+        machine: Machine | Topology,
         step: str | None,
         failures: Failures,
         answers: Answers,
         keep_output: Callable[[Records], None] | None,
     ) -> None:
         self.settings = settings
-        self.fold = Fold(machine, step, self._on_failure)
+        self.fold = fold_of(machine, step, self._on_failure)
         self._failures = failures
         self._answers = answers
         self._keep_output = keep_output
@@ -76,6 +77,11 @@ class Opening:
         machine = self.fold.machines[-1]
         if not self.settings.outputs or machine.output is None:
             return None
+        if not isinstance(self.fold.machine, Machine | Pipeline):
+            raise UsageError(
+                "a journal of outputs is kept of a machine or of machines one behind the other, "
+                f"not of {self.fold.machine!r}; leave outputs=True away"
+            )
         return OutputJournal(self.settings, machine)
 
     def _recover(self) -> tuple[Recovery, Writer]:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xxhash
 
+from headrace.compose.rows import positioned
 from headrace.engine import Stepper
 from headrace.errors import RingClosed, StepError
-from headrace.events import POSITIONS, ring_dtype
 from headrace.ringbuffer import Ring
 from headrace.runtime.sources import Batch, Source
 
@@ -88,9 +88,6 @@ class Stage:
         self._hooks = hooks
         self._batch_size_max = max(1, ring.capacity // RING_PARTS)
         self._depth, self._depth_in = depth, depth_in
-        self._records = None  # the dtype of records with positions, if they have some
-        if depth and machine.output is not None:
-            self._records = ring_dtype(machine.output, depth)
         self._thread = threading.Thread(target=self.run, name=f"headrace-{self.name}", daemon=True)
 
     def start(self) -> None:
@@ -185,7 +182,7 @@ class Stage:
                 self.at = failure.sequence
             del events, times, origins, select
             if records is not None and len(records):
-                if self._records is not None:
+                if self._depth:
                     records = self._positioned(records, batch)
                 self.made += len(records)
                 if self._rolling is not None:
@@ -200,13 +197,7 @@ class Stage:
 
     def _positioned(self, records: Records, batch: Batch) -> Records:
         """Records with the positions of the splits around this stage."""
-        made = np.empty(len(records), self._records)
-        base = records.dtype.itemsize
-        raw = made.view(np.uint8).reshape(len(made), -1)
-        raw[:, :base] = records.view(np.uint8).reshape(len(made), -1)
-        numbers = records["input_sequence"]
-        positions = made[POSITIONS]
+        outer = None
         if self._depth_in:
-            positions[:, : self._depth_in] = batch.positions(numbers - batch.first)
-        positions[:, self._depth_in :] = numbers[:, None]
-        return made
+            outer = batch.positions(records["input_sequence"] - batch.first)
+        return positioned(records, self.machine.output, self._depth, outer)
