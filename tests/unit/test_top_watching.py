@@ -12,8 +12,10 @@ import pytest
 from ring_tools import kill, wait_until
 from top_tools import NO_COUNTS, start_topology, stepped
 
+import headrace as hr
+from headrace.compose import lay_out, shard
 from headrace.errors import BoardNotFound, UsageError
-from headrace.metrics import Board, Watcher, as_json, list_boards, remove_board
+from headrace.metrics import Board, Watcher, as_json, describe, list_boards, remove_board
 from headrace.metrics.topology import read_topology
 from headrace.ringbuffer import Ring, liveness
 
@@ -174,6 +176,32 @@ def test_edges_follow_from_rings_where_there_are_none() -> None:
     assert topology.behind("a") == ["b", "c"]
     given = read_topology({"nodes": nodes, "edges": [["c", "a"]]}, ["a", "b", "c"])
     assert given.edges == (("c", "a"),)
+
+
+@hr.machine(event=[("key", "i8")], output=[("key", "i8")], initial=int)
+def counted(state: int, key: int) -> tuple[int, tuple[int]]:
+    return state + 1, (key,)
+
+
+@hr.machine(event=[("key", "i8")], initial=int)
+def noted(state: int, key: int) -> tuple[int, None]:
+    return state + 1, None
+
+
+def test_a_layout_is_described() -> None:
+    layout = lay_out(shard(counted, by="key", n=2) >> noted)
+    names = [stage.name for stage in layout.stages]
+    said = describe(layout, {0: "in", 1: "one", 2: None}, ["python"] * 3)
+    topology = read_topology(said, names)
+    assert topology.edges == (("counted.0", "noted"), ("counted.1", "noted"))
+    assert [(node.stage, node.machine, node.reads, node.writes) for node in topology.nodes] == [
+        ("counted.0", "counted", ("in",), "one"),
+        ("counted.1", "counted", ("in",), None),
+        ("noted", "noted", ("one",), None),
+    ]
+    assert topology.title == "shard(counted, by='key', n=2) >> noted"
+    with Board.create(NAME, said, names):
+        assert Watcher(NAME, Clock()).look().topology == topology
 
 
 def test_no_counts_has_a_bucket_for_each() -> None:

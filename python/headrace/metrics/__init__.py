@@ -3,6 +3,7 @@
 from headrace.engine.gauges import StageGauge, StageReading
 
 from .board import Board
+from .describing import describe
 from .histogram import Histogram
 from .registry import BoardInfo, list_boards, remove_board
 from .watching import BoardView, StageView, Watcher, as_json
@@ -17,6 +18,7 @@ __all__ = [
     "StageView",
     "Watcher",
     "as_json",
+    "describe",
     "list_boards",
     "remove_board",
 ]
