@@ -2,8 +2,9 @@
 
 A ring buffer in shared memory puts events into one order; state machines, `step(state, event) ->
 (state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`. Machines:
-`machine`, `Machine`, `Native`, `Pipeline`. Running them: `Engine`, `DeadLetter`. Keeping their
-inputs: `Journal`; going back in time: `replay`, `History`. Systems of machines that talk to each
+`machine`, `Machine`, `Native`; put together: `>>`, `chain`, `shard`, `fanout`. Running them:
+`Engine`, `DeadLetter`. Keeping their inputs: `Journal`; going back in time: `replay`, `History`.
+Systems of machines that talk to each
 other: `System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel`, `persist`,
 `postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`; live: `connect`, and
 `headrace.live`; every state that they can reach: `explore`. Checking what clients saw: `Operation`,
@@ -21,7 +22,7 @@ from headrace.checking import (
     list_anomalies,
     sequentially_consistent,
 )
-from headrace.compose import Pipeline
+from headrace.compose import Pipeline, Topology, chain, fanout, shard
 from headrace.exploring import Exploration, explore
 from headrace.journal import Journal
 from headrace.live import connect
@@ -95,11 +96,14 @@ __all__ = [
     "Run",
     "Simulation",
     "System",
+    "Topology",
     "View",
     "cancel",
+    "chain",
     "connect",
     "errors",
     "explore",
+    "fanout",
     "faults",
     "get_include",
     "linearizable",
@@ -113,6 +117,7 @@ __all__ = [
     "request",
     "send",
     "sequentially_consistent",
+    "shard",
     "shrink",
     "timer",
     "wait",

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from topologies import events, topologies
 
 import headrace as hr
 from headrace.events import record_dtype
 from headrace.reference.topology import ReferenceTopology
-from topologies import events, topologies
 
 FIELDS_OF_RUN = {"input_time_ns"}
 IDS = ("input_sequence", "output_index")
@@ -67,6 +67,7 @@ def test_processes_equal_the_reference(
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(1800)
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(topologies(), st.integers(0, 1 << 32), st.integers(0, 500), st.integers(1, 5))
 def test_many_processes_equal_the_reference(
@@ -104,6 +105,7 @@ def test_without_order_the_same_comes_in_another_order(
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(1800)
 @settings(max_examples=3000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(topologies(), st.integers(0, 1 << 32), st.integers(0, 400), st.integers(1, 5))
 def test_many_topologies_in_threads(topology: Any, seed: int, count: int, pieces: int) -> None:

@@ -46,7 +46,7 @@ def work(
     stepped. When this raises, the outputs of the events before are written all the same, and
     `tally` counts what is done.
     """
-    event = stages_of(engine.machine)[0].event  # plain where the source has records of one field
+    event = engine.machine.event  # plain where the source has records of one field
     for chunk in source.chunks(_chunk_size(source, batch)):
         for start in range(0, len(chunk), batch):
             part = chunk[start : start + batch].view(event)

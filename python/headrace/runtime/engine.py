@@ -28,8 +28,8 @@ from headrace.runtime.deadline import deadline_after
 from headrace.runtime.failures import DeadLetter, Failures
 from headrace.runtime.journaling import Journaling
 from headrace.runtime.line import Line
-from headrace.runtime.opening import Opening
 from headrace.runtime.net import Net
+from headrace.runtime.opening import Opening
 from headrace.runtime.outlet import who_is_waited_for
 from headrace.runtime.placing import Place, Placement, place_stages
 from headrace.runtime.process import this_process

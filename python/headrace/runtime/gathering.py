@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from headrace.compose.layout import Layout, Merge, Read, Source, StageLayout, rings_of
+from headrace.compose.rows import Rows, brought_together, joined, rows_of
 from headrace.errors import MachineError
 from headrace.ringbuffer import Ring
 from headrace.ringbuffer.watching import wait_any
-from headrace.compose.rows import Rows, brought_together, joined, rows_of
 from headrace.runtime.settling import ALL, Settling
 
 _LOOKS = 200  # without a sleep, while something is held back
@@ -148,10 +148,7 @@ class Unit:
         self.bound = bound
         for leaf in self.leaves.values():
             leaf.poll()
-            if self.level >= 0:
-                again = len(leaf.take(self.level, bound))
-            else:
-                again = leaf.drop(bound)
+            again = len(leaf.take(self.level, bound)) if self.level >= 0 else leaf.drop(bound)
             leaf.release(again)
 
     def release(self) -> None:

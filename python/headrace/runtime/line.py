@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from headrace.compose import Pipeline, Topology
 from headrace.errors import RingClosed, StepError
 from headrace.events import record_dtype
 from headrace.journal.states import Classes, known_classes
-from headrace.compose import Pipeline
 from headrace.machine import Machine
 from headrace.replay import Fold
 from headrace.ringbuffer import Ring, WaitStrategy
@@ -174,7 +174,7 @@ class Line:
         """How many inputs are stepped over by the first machine."""
         return self.stages[0].done
 
-    def state_as(self, machine: Machine | Pipeline) -> Any:
+    def state_as(self, machine: Machine | Topology) -> Any:
         """Copies of the states, in the form that `Engine.state` has them."""
         states = tuple(stage.state() for stage in self.stages)
         return states if isinstance(machine, Pipeline) else states[0]

@@ -43,10 +43,11 @@ _LOOK_FIRST, _LOOK_LAST = 0.00002, 0.001  # seconds between looks at what other 
 
 
 class Net:
-    """Rings and stages of a layout, not started yet. Raises MachineError, CapacityError, UsageError.
+    """Rings and stages of a layout, not started yet. `fold`: the states to go on from.
 
     `on_failure(error, event)`: whether to go on with the next event; `on_crash(error)`: a stage has
-    ended, and not because of a step. Both are called from threads of this process.
+    ended, and not because of a step. Both are called from threads of this process. `hold(deadline)`
+    keeps others from publishing. Raises MachineError, CapacityError, UsageError.
     """
 
     def __init__(

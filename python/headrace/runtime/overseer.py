@@ -204,7 +204,7 @@ class Overseer:
                     watched[stage.pipe] = stage
                     watched[stage.process.sentinel] = stage
             ready = wait(list(watched), _LOOK_SECONDS)
-            for stage in {watched[one] for one in ready}:  # type: ignore[index]
+            for stage in {watched[one] for one in ready}:
                 self._hear(stage)
 
     def _hear(self, stage: RemoteStage) -> None:

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from headrace.compose.layout import Layout, Read, StageLayout, rings_of
+from headrace.compose.rows import Rows, as_records
 from headrace.errors import OutputsUnread
 from headrace.ringbuffer import Ring
 from headrace.runtime.answers import Answers
 from headrace.runtime.backlog import READER
 from headrace.runtime.calls import Calls
 from headrace.runtime.gathering import Gathered, Unit
-from headrace.compose.rows import Rows, as_records
 
 Records = np.ndarray[Any, Any]
 
@@ -98,6 +98,7 @@ class Tail:
 
     def _as_records(self, rows: Rows) -> Records:
         if self._bare:
+            assert rows.records is not None
             return rows.records
         unit = self._gathered.unit
         assert unit is not None
