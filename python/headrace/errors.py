@@ -20,6 +20,9 @@ from headrace.engine.errors import (
     StepError,
 )
 from headrace.ringbuffer.errors import (
+    BoardExists,
+    BoardFormatError,
+    BoardNotFound,
     CapacityError,
     ClaimError,
     ConsumerError,
@@ -43,6 +46,9 @@ from headrace.ringbuffer.errors import (
 )
 
 __all__ = [
+    "BoardExists",
+    "BoardFormatError",
+    "BoardNotFound",
     "CapacityError",
     "ChildRefused",
     "ClaimError",

@@ -43,6 +43,7 @@ def words(text: str) -> str:
         (["anomalies", "-h"], ["--no-process", "--no-realtime", '["read", "y", null]', "Adya"]),
         (["linearizable", "-h"], ["--consistency", "sequential", "--html", "--svg"]),
         (["rings", "-h"], ["--clean", "--dry-run", "--damaged", "--json"]),
+        (["top", "-h"], ["--json", "--interval", "--count", "[HOST:]PORT", "SIGSTOP"]),
     ],
 )
 def test_help(

@@ -1,4 +1,4 @@
-"""The command line: `headrace run`, `replay`, `debug`, `simulate`, `linearizable`, `journal`, ...
+"""The command line: `headrace run`, `replay`, `debug`, `simulate`, `top`, `journal`, ...
 
 Also `python -m headrace`.
 """
@@ -23,6 +23,7 @@ from .rings import rings as _rings
 from .run import run as _run
 from .serve import serve as _serve
 from .simulate import simulate as _simulate
+from .top import top as _top
 
 __all__ = ["app", "main"]
 
@@ -45,6 +46,7 @@ app.command("simulate", help=_helptext.SIMULATE, no_args_is_help=True)(_simulate
 app.command("anomalies", help=_helptext.ANOMALIES, no_args_is_help=True)(_anomalies)
 app.add_typer(_journal, name="journal", help=_helptext.JOURNAL)
 app.command("rings", help=_helptext.RINGS)(_rings)
+app.command("top", help=_helptext.TOP)(_top)
 
 
 def _print_version(wanted: bool) -> None:
