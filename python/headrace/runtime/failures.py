@@ -36,6 +36,7 @@ class Failures:
         self._letters: list[DeadLetter] = []
         self._letters_max = dead_letters_max
         self._decide = decide
+        self.keep: Callable[[DeadLetter], None] | None = None  # on the disk, before it is passed
 
     @property
     def dead_letters(self) -> tuple[DeadLetter, ...]:
@@ -50,8 +51,11 @@ class Failures:
             return self._decide(error, event)
         if len(self._letters) >= self._letters_max:
             return False
+        letter = DeadLetter(error.sequence, error.machine, event, error)
+        if self.keep is not None:
+            self.keep(letter)
         _forget_locals(error)
-        self._letters.append(DeadLetter(error.sequence, error.machine, event, error))
+        self._letters.append(letter)
         return True
 
     def halt(self, error: BaseException) -> None:

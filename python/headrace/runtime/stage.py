@@ -84,6 +84,10 @@ class Batch:
         origins = self._views[2]
         return self.first + index if origins is None else int(origins[index])
 
+    def time_ns(self, index: int) -> int:
+        """When that input was published."""
+        return int(self._views[1][index])
+
     def let_go(self) -> None:
         self._views = None
 
@@ -197,6 +201,7 @@ class Stage:
                 continue
             start = failure.sequence - batch.first
             failure.origin = batch.origin(start)
+            failure.time_ns = batch.time_ns(start)
             self.done = failure.sequence  # before anybody can hear of the failure
             if not self._hooks.on_failure(failure, batch.event(start)):
                 batch.let_go()
