@@ -232,11 +232,17 @@ def _reinject(
             for number in chosen:
                 told.append(_reinject_one(engine, letters[number]))
             engine.drain()
-    finally:  # also where it has failed behind the first of them
-        letters.refresh()
-        again = {letter.origin: letter for letter in letters[known:]}
-        failed = _tell(told, again, as_json=as_json)
-    return failed
+    except BaseException:
+        if told:  # what was done before it failed
+            _tell(told, _newer(letters, known), as_json=as_json)
+        raise
+    return _tell(told, _newer(letters, known), as_json=as_json)
+
+
+def _newer(letters: DeadLetters, known: int) -> dict[int, Letter]:
+    """The letters behind some first ones, by the input that they are of."""
+    letters.refresh()
+    return {letter.origin: letter for letter in letters[known:]}
 
 
 def _chosen(letters: DeadLetters, machine: str, numbers: list[int] | None) -> list[int]:
@@ -245,8 +251,8 @@ def _chosen(letters: DeadLetters, machine: str, numbers: list[int] | None) -> li
         for letter in [_one(letters, number) for number in numbers]:
             if letter.machine != machine:
                 raise UsageError(
-                    f"letter {letter.number:,} is of machine {letter.machine!r}, and only events of "
-                    f"the first machine, {machine!r}, can be published"
+                    f"letter {letter.number:,} is of machine {letter.machine!r}, and only events "
+                    f"of the first machine, {machine!r}, can be published"
                 )
         return numbers
     waiting = [letter for letter in letters if letter.fate in (WAITING, REINJECTING)]

@@ -47,6 +47,7 @@ class KeptLetters:
         self.reinjecting = threading.Lock()  # held by who publishes a letter again
         self.under_way: dict[int, int] = {}  # letters that are published, as which inputs
         self.journal = ""  # the id of the engine's journal
+        self._passed_over: set[int] = set()  # letters whose inputs were, when the journal was opened
         self._first = machines[0].name
         self._versions = {each.name: str(each.version) for each in machines}
 
@@ -103,13 +104,15 @@ class KeptLetters:
             fate = self.box.fate(number)
             if fate.kind == REINJECTING and fate.journal == self.journal:
                 self._find_out(number, fate.sequence, tail)
-        return {
-            letter.origin: letter.event.tobytes()
+        past = [
+            letter
             for letter in self._of_this_journal()
             if letter.fate == DISCARDED
             or (letter.fate == REINJECTED and letter.fate_journal == self.journal)
             if letter.machine == self._first
-        }
+        ]
+        self._passed_over = {letter.number for letter in past}
+        return {letter.origin: letter.event.tobytes() for letter in past}
 
     def _find_out(self, number: int, begin: int, tail: Tail) -> None:
         """Whether a letter was published again, as an input from `begin` on."""
@@ -149,7 +152,9 @@ class KeptLetters:
                 why = f"it failed again, with {told_of(each.error)[0]}, when its journal was opened"
                 self.box.mark(known[key].number, WAITING, why=why)
         for key, letter in known.items():
-            if letter.fate == WAITING and letter.origin >= begin and key not in met:
+            # What was passed over is not stepped, also if it is waiting since it was lost again.
+            stepped = letter.origin >= begin and letter.number not in self._passed_over
+            if letter.fate == WAITING and stepped and key not in met:
                 why = "the machine has stepped over it when its journal was opened"
                 self.box.mark(letter.number, STEPPED, why=why)
 
