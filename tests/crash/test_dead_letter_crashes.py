@@ -7,47 +7,23 @@ Everything is on a simulated disk: the engine's journal in /j, its dead letters 
 from __future__ import annotations
 
 import contextlib
-import errno
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from journal_tools import SEGMENT_BYTES
-from letter_tools import amounts, engine, failed, logbook, mended, reinjected_in
+from letter_disks import SECONDS, check_one_letter_each, inputs_of, letters_of, open_engine
+from letter_tools import amounts, failed, logbook, mended, reinjected_in
 
 import headrace as hr
 from headrace.errors import (
     EngineStopped,
     JournalError,
-    JournalFailed,
-    JournalFull,
-    StepError,
 )
 from headrace.journal.folder import list_snapshots, snapshot_name
 from headrace.journal.letter_box import LetterBox
-from headrace.journal.letters import LOST, REINJECTED, REINJECTING, WAITING
-from headrace.journal.reader import read_journal
-from headrace.machine import Machine
+from headrace.journal.letters import REINJECTED, REINJECTING, WAITING
 from headrace.simulation import PowerCut, SimulatedDisk
-
-SECONDS = 30
-
-
-def journal_of(
-    disk: SimulatedDisk, level: str = "fsync", segment_bytes: int = SEGMENT_BYTES
-) -> hr.Journal:
-    return hr.Journal(
-        "/j", disk=disk, level=level, segment_bytes=segment_bytes, snapshot_every=None
-    )
-
-
-def letters_of(disk: SimulatedDisk, level: str = "fsync") -> hr.Journal:
-    return hr.Journal("/dead", disk=disk, level=level, segment_bytes=SEGMENT_BYTES)
-
-
-def open_engine(machine: Machine, disk: SimulatedDisk, level: str = "fsync") -> hr.Engine:
-    return engine(machine, journal_of(disk, level), letters_of(disk))
 
 
 @dataclass
@@ -151,11 +127,6 @@ def mend(disk: SimulatedDisk, level: str, told: Told) -> None:
         running.drain(SECONDS)
 
 
-def inputs_of(disk: SimulatedDisk) -> list[int]:
-    frames = read_journal(disk, "/j").frames()
-    return [int(each) for frame in frames for each in frame.events["amount"]]
-
-
 def check_engine(disk: SimulatedDisk, level: str, told: Told, *, safe: bool) -> None:
     """Open it as it was: each event that fails has one letter. Mended: each is stepped once."""
     with open_engine(logbook, disk, level) as running:
@@ -163,21 +134,6 @@ def check_engine(disk: SimulatedDisk, level: str, told: Told, *, safe: bool) -> 
     check_one_letter_each(disk, lost=not safe)
     mend(disk, level, Told())
     check_stepped_once(disk, level)
-
-
-def check_one_letter_each(disk: SimulatedDisk, *, lost: bool) -> None:
-    given = inputs_of(disk)
-    letters = list(hr.DeadLetters(letters_of(disk)))
-    if not lost:
-        assert all(letter.fate != LOST for letter in letters), disk.origin
-    own = [letter for letter in letters if letter.fate != LOST]
-    found = sorted((letter.sequence, int(letter.event["amount"][0])) for letter in own)
-    again = dict(reinjected_in("/j", disk))
-    assert found == [(at, value) for at, value in enumerate(given) if value < 0], disk.origin
-    for letter in own:
-        assert letter.fate in (WAITING, REINJECTED), (letter, disk.origin)
-        assert again.get(letter.number) == letter.reinjected_as, (letter, disk.origin)
-        assert letter.input_time_ns > 0
 
 
 def check_stepped_once(disk: SimulatedDisk, level: str) -> None:
@@ -278,126 +234,3 @@ def test_all_points(level: str) -> None:
 @pytest.mark.timeout(1800)
 def test_all_points_of_mending() -> None:
     assert sum(mending_cut_at(at, 8) for at in range(60)) > 20
-
-
-# -- disks that are full, or that fail -----------------------------------------------------------
-
-
-@pytest.mark.parametrize("with_journal", [True, False])
-@pytest.mark.parametrize(
-    ("operation", "code", "kind"),
-    [
-        ("write", errno.EIO, JournalFailed),
-        ("write", errno.ENOSPC, JournalFull),
-        ("sync", errno.EIO, JournalFailed),
-    ],
-    ids=["write", "full", "sync"],
-)
-def test_a_letter_cannot_be_written(
-    operation: str, code: int, kind: type[JournalError], with_journal: bool
-) -> None:
-    """The engine stops before the event, and says so; with a journal the letter comes later."""
-    disk = SimulatedDisk()
-    journal = journal_of(disk) if with_journal else None
-    running = engine(logbook, journal, letters_of(disk))
-    running.publish(amounts(1, -2), SECONDS)
-    running.drain(SECONDS)
-    if operation == "sync":  # not that of the same write
-        disk.fail("write", error=code, path="/dead/*", part=1 << 20)
-    else:
-        disk.fail(operation, error=code, path="/dead/*", part=70)
-    with pytest.raises(kind, match="the dead letter of event 2 of machine 'logbook'") as caught:
-        publish_and_drain(running)
-    assert "negative: -3" in "".join(caught.value.__notes__)
-    assert type(caught.value) is kind
-    assert (running.sequence, running.state, len(running.dead_letters)) == (2, [1], 1)
-    with pytest.raises(kind):
-        running.publish(amounts(1), SECONDS)
-    with pytest.raises(kind):
-        running.close(SECONDS)
-    after = disk.after_kill()
-    journal = journal_of(after) if with_journal else None
-    with engine(logbook, journal, letters_of(after)) as running:
-        assert running.state == ([1, 4] if with_journal else [])
-    found = [int(letter.event["amount"][0]) for letter in hr.DeadLetters(letters_of(after))]
-    # What was written in one piece, and not synced, is there after a kill.
-    assert found == ([-2, -3] if with_journal or operation == "sync" else [-2])
-
-
-def publish_and_drain(running: hr.Engine) -> None:
-    running.publish(amounts(-3, 4), SECONDS)
-    running.drain(SECONDS)
-
-
-def test_a_full_disk() -> None:
-    """Nothing is lost without a word, and with more room all is there."""
-    disk = SimulatedDisk()
-    running = engine(logbook, journal_of(disk, segment_bytes=1 << 20), letters_of(disk))
-    disk.capacity_bytes = sum(map(len, disk.contents().values())) + 200
-    with pytest.raises(JournalFull, match="the dead letter of event .* make space"):
-        publish_many(running)
-    done = running.sequence
-    with pytest.raises(JournalFull):
-        running.close(SECONDS)
-    kept = len(hr.DeadLetters(letters_of(disk)))
-    assert kept == done > 5
-    full = disk.after_kill()
-    with pytest.raises(JournalFull):
-        open_engine(logbook, full)
-    disk.capacity_bytes = None
-    after = disk.after_kill()
-    with open_engine(logbook, after) as running:
-        assert running.state == []
-        assert running.sequence > done
-    check_one_letter_each(after, lost=False)
-
-
-def publish_many(running: hr.Engine) -> None:
-    for number in range(40):
-        running.publish(amounts(-1 - number), SECONDS, durable=True)
-        running.drain(SECONDS)
-
-
-@pytest.mark.parametrize("operation", ["create", "sync", "rename", "sync_folder", "make_folder"])
-def test_letters_cannot_be_opened(operation: str) -> None:
-    """The engine does not open, and holds no lock."""
-    disk = SimulatedDisk()
-    path = "/" if operation == "make_folder" else "/dead*"
-    disk.fail(operation, path="/dead" if operation == "make_folder" else path)
-    with pytest.raises(JournalFailed):
-        open_engine(logbook, disk)
-    with open_engine(logbook, disk) as running:
-        running.publish(amounts(-1), SECONDS)
-    check_one_letter_each(disk, lost=False)
-
-
-@pytest.mark.parametrize("fails_at", [0, 1])
-def test_a_fate_cannot_be_written(fails_at: int) -> None:
-    """Before it is published, or behind that: it is published once."""
-    disk = SimulatedDisk()
-    running = open_engine(logbook, disk)
-    running.publish(amounts(-1, 2), SECONDS)
-    running.drain(SECONDS)
-    disk.fail("write", fails_at, path="/dead/*")
-    with pytest.raises(JournalFailed, match="that letter 0 is reinject"):
-        running.reinject(0, SECONDS)
-    with pytest.raises(JournalFailed):
-        running.reinject(0, SECONDS)
-    with contextlib.suppress(JournalFailed):
-        running.close(SECONDS)
-    after = disk.after_kill()
-    assert len(reinjected_in("/j", after)) == fails_at
-    with open_engine(logbook, after) as running:
-        assert running.reinject(0, SECONDS) == 2
-        running.drain(SECONDS)
-    assert reinjected_in("/j", after) == [(0, 2)]
-    check_one_letter_each(after, lost=False)
-
-
-def test_a_failed_step_is_told_where_its_letter_would_be_one_too_many() -> None:
-    disk = SimulatedDisk()
-    running = engine(logbook, journal_of(disk), letters_of(disk), dead_letters_max=0)
-    running.publish(amounts(-1), SECONDS)
-    with pytest.raises(StepError):
-        running.close(SECONDS)
-    assert len(hr.DeadLetters(letters_of(disk))) == 0

@@ -35,9 +35,7 @@ _COLOURS = {WAITING: "yellow", REINJECTING: "yellow", REINJECTED: "green"}
 
 
 def dead_letters(
-    folder: Annotated[
-        str, typer.Argument(metavar="DIR", help="The folder of the dead letters.")
-    ],
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of the dead letters.")],
     numbers: Annotated[
         list[int] | None,
         typer.Argument(metavar="[N]...", help="With --reinject: which letters."),

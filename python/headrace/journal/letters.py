@@ -246,4 +246,3 @@ class DeadLetters(Sequence[Letter]):
     def __repr__(self) -> str:
         waiting = sum(fate.kind == WAITING for fate in self._fates.all)
         return f"DeadLetters({self.folder!r}: {len(self):,} letters, {waiting:,} of them waiting)"
-

@@ -74,15 +74,7 @@ class Engine(Reinjecting):
         journal: str | os.PathLike[str] | Journal | None = None,
         dead_letters: str | os.PathLike[str] | Journal | None = None,
     ) -> None:
-        if on_error not in ("halt", "dead_letter") and not callable(on_error):
-            raise UsageError(
-                f"on_error must be 'halt', 'dead_letter' or a function, not {on_error!r}"
-            )
-        if dead_letters is not None and on_error != "dead_letter":
-            raise UsageError("dead_letters is where they are kept: it needs on_error='dead_letter'")
-        for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", dead_letters_max)):
-            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-                raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
+        _check_options(on_error, dead_letters, keep_outputs, dead_letters_max)
         self._event = stages_of(machine)[0].event
         self.machine = machine
         self._failures = Failures(
@@ -101,13 +93,12 @@ class Engine(Reinjecting):
         settings = None if journal is None else as_journal(journal)
         self._answers = Answers(CLIENTS_MAX if settings is None else settings.clients_max)
         opening = None
-        self._letters = None
-        if dead_letters is not None:
-            self._letters = KeptLetters(dead_letters, stages_of(machine))
+        kept = None if dead_letters is None else KeptLetters(dead_letters, stages_of(machine))
+        self._letters = kept
         try:
             if settings is not None:
                 keep = self._recovered.append if keep_outputs else None
-                past = None if self._letters is None else self._letters.passed_over
+                past = None if kept is None else kept.passed_over
                 opening = Opening(
                     settings, machine, step, self._failures, self._answers, keep, past
                 )
@@ -126,13 +117,13 @@ class Engine(Reinjecting):
             if opening is not None:
                 self._recovery = opening.recovery
                 self._journaling = Journaling(opening, self._line, self._failures.halt)
-            if self._letters is not None:
-                self._letters.begin(opening, self._failures, self._line)
+            if kept is not None:
+                kept.begin(opening, self._failures, self._line)
             if self._journaling is not None:
                 self._journaling.start()
         except BaseException:
-            if self._letters is not None:
-                self._letters.close()
+            if kept is not None:
+                kept.close()
             if opening is not None:
                 opening.release()
             raise
@@ -359,3 +350,14 @@ class Engine(Reinjecting):
                 raise
             if failure is not error:
                 error.add_note(f"while closing the engine: {failure}")
+
+
+def _check_options(on_error: Any, dead_letters: Any, keep_outputs: Any, letters_max: Any) -> None:
+    """Raise UsageError for what an engine cannot be made with."""
+    if on_error not in ("halt", "dead_letter") and not callable(on_error):
+        raise UsageError(f"on_error must be 'halt', 'dead_letter' or a function, not {on_error!r}")
+    if dead_letters is not None and on_error != "dead_letter":
+        raise UsageError("dead_letters is where they are kept: it needs on_error='dead_letter'")
+    for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", letters_max)):
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")

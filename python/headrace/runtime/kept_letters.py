@@ -47,7 +47,7 @@ class KeptLetters:
         self.reinjecting = threading.Lock()  # held by who publishes a letter again
         self.under_way: dict[int, int] = {}  # letters that are published, as which inputs
         self.journal = ""  # the id of the engine's journal
-        self._passed_over: set[int] = set()  # letters whose inputs were, when the journal was opened
+        self._passed_over: set[int] = set()  # letters whose inputs were, when it was opened
         self._first = machines[0].name
         self._versions = {each.name: str(each.version) for each in machines}
 
@@ -69,9 +69,7 @@ class KeptLetters:
         try:
             self.box.put(letter.sequence, self._told(letter))
         except JournalError as failure:
-            failure.add_note(
-                f"the engine has not gone past that event, which failed with: {error}"
-            )
+            failure.add_note(f"the engine has not gone past that event, which failed with: {error}")
             raise
 
     def _told(self, letter: DeadLetter) -> Failed:
@@ -195,8 +193,10 @@ def told_of(error: StepError) -> tuple[str, str, str]:
     """Type, message and traceback of what a step raised, as texts."""
     cause = error if error.__cause__ is None else error.__cause__
     kind = type(cause)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else (
-        f"{kind.__module__}.{kind.__qualname__}"
+    name = (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else (f"{kind.__module__}.{kind.__qualname__}")
     )
     try:
         message = str(cause)
