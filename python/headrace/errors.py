@@ -98,6 +98,7 @@ __all__ = [
     "UsageError",
     "WaitTimeout",
     "WireError",
+    "WorkerDied",
 ]
 
 
@@ -107,6 +108,18 @@ class EngineStopped(UsageError):
 
 class OutputsUnread(UsageError):
     """The engine stands still because nobody reads its outputs."""
+
+
+class WorkerDied(EnvironmentFailure):
+    """A worker process of an engine is gone, and is not started again.
+
+    `stage`: what it ran; `exit_code`: of the process, negative for a signal.
+    """
+
+    def __init__(self, message: str, stage: str, exit_code: int | None) -> None:
+        super().__init__(message)
+        self.stage = stage
+        self.exit_code = exit_code
 
 
 class StepMismatch(HeadraceError, AssertionError):

@@ -15,6 +15,7 @@ from journal_tools import EVENT, SEGMENT_BYTES, SUM, flip
 from letter_tools import amounts, engine, failed, later, logbook, told
 
 import headrace as hr
+from headrace.compose import shard
 from headrace.errors import (
     JournalDamaged,
     JournalLocked,
@@ -113,6 +114,25 @@ def test_odd_errors(error: Exception, wanted: str) -> None:
     assert wanted in letter.message
     assert len(letter.message) < TEXT_CHARS_MAX + 100
     assert letter.error.startswith(letter.error_type)
+
+
+@pytest.mark.parametrize("place", ["threads", "processes"])
+def test_of_a_worker_and_of_shards(place: str) -> None:
+    """What failed in another process is told as it would be in this one."""
+    made = amounts(1, -2, 3, -4)
+    made["key"] = [0, 1, 2, 3]
+    with engine(shard(logbook, by="key", n=2), None, place=place) as running:
+        running.publish(made)
+        running.drain()
+        with pytest.raises(UsageError, match="a journal"):
+            running.reinject(0)
+    letters = sorted(hr.DeadLetters("dead"), key=lambda each: each.origin)
+    assert [(each.machine, each.origin) for each in letters] == [("logbook", 1), ("logbook", 3)]
+    assert [each.event.tobytes() for each in letters] == [made[n : n + 1].tobytes() for n in (1, 3)]
+    for letter in letters:
+        assert letter.error == f"ValueError: negative: {letter.event['amount'][0]}"
+        assert 'letter_tools.py", line' in letter.traceback
+        assert 0 < letter.input_time_ns <= letter.time_ns
 
 
 def test_an_error_without_words() -> None:

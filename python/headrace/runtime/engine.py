@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from headrace.compose import Pipeline, stages_of
+from headrace.compose import Layout, Pipeline, Topology, as_topology, lay_out
 from headrace.errors import StepError, UsageError, WaitTimeout
 from headrace.journal import Journal
 from headrace.journal.recovery import Recovery
@@ -24,12 +24,14 @@ from headrace.ringbuffer import Ring, WaitStrategy
 from headrace.runtime.answers import Answers, check_client
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import deadline_after
-from headrace.runtime.failures import DeadLetter, Failures
+from headrace.runtime.failures import DeadLetter, Failures, check_options
 from headrace.runtime.journaling import Journaling
 from headrace.runtime.kept_letters import KeptLetters
 from headrace.runtime.line import Line
+from headrace.runtime.net import Net
 from headrace.runtime.opening import Opening
 from headrace.runtime.outlet import who_is_waited_for
+from headrace.runtime.placing import Place, Placement, place_stages
 from headrace.runtime.process import this_process
 from headrace.runtime.progress import LOOK_SECONDS, Progress
 from headrace.runtime.reinjecting import Reinjecting
@@ -62,7 +64,7 @@ class Engine(Reinjecting):
 
     def __init__(
         self,
-        machine: Machine | Pipeline,
+        machine: Machine | Topology,
         capacity: int = 65536,
         *,
         step: str | None = None,
@@ -72,10 +74,15 @@ class Engine(Reinjecting):
         keep_outputs: int = 1 << 20,
         name: str | None = None,
         journal: str | os.PathLike[str] | Journal | None = None,
+        place: Place = "threads",
+        cores: Sequence[int] | None = None,
+        start_method: str | None = None,
         dead_letters: str | os.PathLike[str] | Journal | None = None,
     ) -> None:
-        _check_options(on_error, dead_letters, keep_outputs, dead_letters_max)
-        self._event = stages_of(machine)[0].event
+        check_options(on_error, dead_letters, keep_outputs, dead_letters_max)
+        layout = lay_out(as_topology(machine))
+        placement = place_stages(layout, place, cores)
+        self._event = machine.event
         self.machine = machine
         self._failures = Failures(
             dead_letters_max if on_error == "dead_letter" else 0,
@@ -84,7 +91,6 @@ class Engine(Reinjecting):
         self._process = this_process()
         self._calls = Calls()
         self._publishing = threading.RLock()
-        self._progress = Progress()
         self._closed = False  # nothing more is taken
         self._finished = False  # all is stepped over, and the rings are left
         self._journaling: Journaling | None = None
@@ -93,7 +99,7 @@ class Engine(Reinjecting):
         settings = None if journal is None else as_journal(journal)
         self._answers = Answers(CLIENTS_MAX if settings is None else settings.clients_max)
         opening = None
-        kept = None if dead_letters is None else KeptLetters(dead_letters, stages_of(machine))
+        kept = None if dead_letters is None else KeptLetters(dead_letters, layout.stages)
         self._letters = kept
         try:
             if settings is not None:
@@ -102,23 +108,14 @@ class Engine(Reinjecting):
                 opening = Opening(
                     settings, machine, step, self._failures, self._answers, keep, past
                 )
-            self._line = Line(
-                Fold(machine, step) if opening is None else opening.fold,
-                capacity=capacity,
-                wait=wait,
-                name=name,
-                keep_outputs=keep_outputs,
-                on_failure=self._on_failure,
-                on_crash=self._failures.halt,
-                moved=self._progress.moved,
-                calls=self._calls,
-                answers=self._answers,
+            self._line = self._make_line(
+                opening, step, capacity, wait, name, keep_outputs, layout, placement, start_method
             )
             if opening is not None:
                 self._recovery = opening.recovery
                 self._journaling = Journaling(opening, self._line, self._failures.halt)
             if kept is not None:
-                kept.begin(opening, self._failures, self._line)
+                kept.begin(opening, self._failures, self._journaling)
             if self._journaling is not None:
                 self._journaling.start()
         except BaseException:
@@ -128,6 +125,47 @@ class Engine(Reinjecting):
                 opening.release()
             raise
         self._line.start()
+
+    def _make_line(
+        self,
+        opening: Opening | None,
+        step: str | None,
+        capacity: int,
+        wait: WaitStrategy | None,
+        name: str | None,
+        keep_outputs: int,
+        layout: Layout,
+        placement: Placement,
+        start_method: str | None,
+    ) -> Line | Net:
+        """Machines one behind the other, in threads, are a line; all else is a net."""
+        if isinstance(self.machine, Machine | Pipeline) and not placement.special:
+            return Line(
+                Fold(self.machine, step) if opening is None else opening.fold,
+                capacity=capacity,
+                wait=wait,
+                name=name,
+                keep_outputs=keep_outputs,
+                on_failure=self._on_failure,
+                on_crash=self._failures.halt,
+                progress=Progress(),
+                calls=self._calls,
+                answers=self._answers,
+            )
+        return Net(
+            layout,
+            placement,
+            step=step,
+            capacity=capacity,
+            wait=wait,
+            name=name,
+            keep_outputs=keep_outputs,
+            start_method=start_method,
+            on_failure=self._on_failure,
+            on_crash=self._failures.halt,
+            progress=Progress(),
+            calls=self._calls,
+        )
 
     def _on_failure(self, error: StepError, event: Records) -> bool:
         """A step failed, says its stage's thread; whether to go on with the next event."""
@@ -250,13 +288,12 @@ class Engine(Reinjecting):
     def state(self) -> Any:
         """A copy of the machine's state between two batches (a pipeline: a tuple of states)."""
         self._check_process()
-        states = tuple(stage.state() for stage in self._line.stages)
-        return states if isinstance(self.machine, Pipeline) else states[0]
+        return self._line.state_as(self.machine)
 
     @property
     def sequence(self) -> int:
         """How many inputs the first machine has stepped over: its state is that after these."""
-        return self._line.stages[0].done
+        return self._line.done
 
     def snapshot(self, timeout: float | None = None) -> int:
         """Write the state down when all published so far is in it; the sequence it stands before.
@@ -300,7 +337,7 @@ class Engine(Reinjecting):
     @property
     def output_ring(self) -> Ring | None:
         """The ring of output records, for consumers of one's own; None without outputs."""
-        return self._line.stages[-1].output_ring
+        return self._line.output_ring
 
     def close(self, timeout: float | None = None) -> None:
         """Let the stages finish what was published, then stop them. Twice is allowed.
@@ -350,14 +387,3 @@ class Engine(Reinjecting):
                 raise
             if failure is not error:
                 error.add_note(f"while closing the engine: {failure}")
-
-
-def _check_options(on_error: Any, dead_letters: Any, keep_outputs: Any, letters_max: Any) -> None:
-    """Raise UsageError for what an engine cannot be made with."""
-    if on_error not in ("halt", "dead_letter") and not callable(on_error):
-        raise UsageError(f"on_error must be 'halt', 'dead_letter' or a function, not {on_error!r}")
-    if dead_letters is not None and on_error != "dead_letter":
-        raise UsageError("dead_letters is where they are kept: it needs on_error='dead_letter'")
-    for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", letters_max)):
-        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")

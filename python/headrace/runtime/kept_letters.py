@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+from headrace.compose.layout import StageLayout
 from headrace.errors import JournalError, StepError
 from headrace.journal.letter_box import LetterBox
 from headrace.journal.letters import (
@@ -26,43 +27,52 @@ from headrace.journal.letters import (
 from headrace.journal.notes import Failed, Reinjected
 from headrace.journal.reader import Reader
 from headrace.journal.recovery import Tail
-from headrace.machine import Machine
 from headrace.ringbuffer.formats import dtype_to_text
+from headrace.runtime.deadline import Deadline
 from headrace.runtime.failures import DeadLetter, Failures
-from headrace.runtime.line import Line
+from headrace.runtime.journaling import Journaling
+from headrace.runtime.messages import WorkerError
 from headrace.runtime.opening import Opening
 
 Key = tuple[str, int, int, bytes]
 
 
 class KeptLetters:
-    """The dead-letter journal of an engine with these machines. Raises what LetterBox raises.
+    """The dead-letter journal of an engine with these stages. Raises what LetterBox raises.
 
     A letter waits until its input is safe, so that none is of an input that a crash takes away.
     """
 
-    def __init__(self, letters: object, machines: Sequence[Machine]) -> None:
+    def __init__(self, letters: object, stages: Sequence[StageLayout]) -> None:
         self.box = LetterBox(as_letters(letters))
-        self._wait_safe: Callable[[int], None] | None = None
+        self._journaling: Journaling | None = None
+        self._failed: set[Key] = set()  # while this engine runs: nothing fails twice, but a
+        # worker that has died may tell again of what another one has told before
         self.reinjecting = threading.Lock()  # held by who publishes a letter again
         self.under_way: dict[int, int] = {}  # letters that are published, as which inputs
         self.journal = ""  # the id of the engine's journal
         self._passed_over: set[int] = set()  # letters whose inputs were, when it was opened
-        self._first = machines[0].name
-        self._versions = {each.name: str(each.version) for each in machines}
+        self._first = stages[0].machine.name
+        self._versions = {each.machine.name: str(each.machine.version) for each in stages}
 
-    def begin(self, opening: Opening | None, failures: Failures, line: Line) -> None:
+    def begin(
+        self, opening: Opening | None, failures: Failures, journaling: Journaling | None
+    ) -> None:
         """Settle what opening the journal has brought, and keep what comes from now on."""
         if opening is not None:
             self.settle(opening, failures.dead_letters)
-            self._wait_safe = line.wait_safe
+        self._journaling = journaling
         failures.keep = self.keep
 
     def keep(self, letter: DeadLetter) -> None:
         """Write a letter down; the engine may go past its event when this returns."""
-        if self._wait_safe is not None:
-            self._wait_safe(letter.error.origin + 1)
+        key = _key(letter, letter.error.origin)
+        if key in self._failed:
+            return
+        if self._journaling is not None:
+            self._journaling.wait_durable(letter.error.origin + 1, Deadline(None))
         self._put(letter)
+        self._failed.add(key)
 
     def _put(self, letter: DeadLetter) -> None:
         error = letter.error
@@ -192,6 +202,8 @@ def find_reinjected(reader: Reader, begin: int, letters: str, number: int) -> in
 def told_of(error: StepError) -> tuple[str, str, str]:
     """Type, message and traceback of what a step raised, as texts."""
     cause = error if error.__cause__ is None else error.__cause__
+    if isinstance(cause, WorkerError):  # it was another process's
+        return cause.kind, cause.text, cause.trace
     kind = type(cause)
     name = (
         kind.__qualname__

@@ -18,6 +18,7 @@ from headrace.journal.notes import Reinjected
 from headrace.runtime.calling import Calling
 from headrace.runtime.deadline import Deadline, deadline_after
 from headrace.runtime.kept_letters import KeptLetters
+from headrace.runtime.line import Line
 
 
 class Reinjecting(Calling):
@@ -85,6 +86,8 @@ class Reinjecting(Calling):
         journaling.published()
 
     def _check_letter(self, letter: Letter) -> None:
+        if not isinstance(self._line, Line):
+            raise UsageError("letters of a topology cannot be published again, only a pipeline's")
         first = self._line.stages[0].machine
         if letter.machine != first.name or letter.event.dtype != self._event:
             stages = ", ".join(repr(each.name) for each in self._line.machines)
