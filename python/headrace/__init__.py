@@ -3,15 +3,14 @@
 A ring buffer in shared memory puts events into one order; state machines, `step(state, event) ->
 (state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`. Machines:
 `machine`, `Machine`, `Native`; put together: `>>`, `chain`, `shard`, `fanout`. Running them:
-`Engine`, `DeadLetter`. Keeping their inputs: `Journal`; going back in time: `replay`, `History`.
-Systems of machines that talk to each
-other: `System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel`, `persist`,
-`postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`; live: `connect`, and
-`headrace.live`; every state that they can reach: `explore`. Keeping all of it alive: `Supervisor`,
-`Child`, and `headrace.supervision`. Checking what clients saw: `Operation`,
-`linearizable`, `sequentially_consistent`, `list_anomalies`. What can go wrong: `errors`. The
-definition of what is right: `headrace.reference`, and `headrace.testing` to hold machines of your
-own to it.
+`Engine`, `DeadLetter`. Keeping their inputs: `Journal`, and what failed: `DeadLetters`; going back
+in time: `replay`, `History`. Keeping all of it alive: `Supervisor`, `Child`, and
+`headrace.supervision`. Systems of machines that talk to each other: `System`, `Node`, `on`, and the
+effects `send`, `reply`, `timer`, `cancel`, `persist`, `postpone`; in a simulated world:
+`Simulation`, `Chaos`, `faults`; live: `connect`, and `headrace.live`; every state that they can
+reach: `explore`. Checking what clients saw: `Operation`, `linearizable`, `sequentially_consistent`,
+`list_anomalies`. What can go wrong: `errors`. The definition of what is right:
+`headrace.reference`, and `headrace.testing` to hold machines of your own to it.
 """
 
 from headrace import errors, wait
@@ -25,7 +24,7 @@ from headrace.checking import (
 )
 from headrace.compose import Pipeline, Topology, chain, fanout, shard
 from headrace.exploring import Exploration, explore
-from headrace.journal import Journal
+from headrace.journal import DeadLetters, Journal
 from headrace.live import connect
 from headrace.machine import Machine, machine
 from headrace.native import Native
@@ -74,6 +73,7 @@ __all__ = [
     "Consumer",
     "ConsumerInfo",
     "DeadLetter",
+    "DeadLetters",
     "Delay",
     "Durable",
     "Effect",

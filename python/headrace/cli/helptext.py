@@ -216,6 +216,31 @@ TO_TEST = paragraphs(
     """
 )
 
+DEAD_LETTERS = paragraphs(
+    """
+    List the events that a machine could not step over, show one, publish some again.
+
+    DIR is the folder that was given as [bold]Engine(..., dead_letters=DIR)[/]. Letters are counted
+    from 0. Each is waiting, until it is reinjected (published again, as another input), discarded,
+    or stepped (a mended machine has stepped over it when its journal was opened again). Listing and
+    showing write nothing, and an engine may be at work meanwhile.
+
+    [bold]--reinject[/] opens the engine of APP on its journal, with DIR for what fails again, and
+    publishes the events of letters N, or of all that are waiting; each once, also if it is killed
+    in between and run again. Events of the first machine of a pipeline can be published, others
+    not. [bold]--discard[/] says of letters N that nobody wants them any more. For both, no engine
+    may be at work on DIR.
+
+    [bold]Exit code.[/] 0: done. 1: an event has failed again, or something failed. 2: wrong use, or
+    no dead letters there.
+
+    [green]headrace dead-letters trades.dead[/]
+    [green]headrace dead-letters trades.dead --show 3[/]
+    [green]headrace dead-letters trades.dead --reinject totals.py:total --journal trades.journal \
+3 4[/]
+    """
+)
+
 REPLAY = paragraphs(
     """
     Step a machine over the inputs of a journal again, and compare with what was.

@@ -150,6 +150,7 @@ class Stage:
                 continue
             start = failure.sequence - batch.first
             failure.origin = batch.origin(start)
+            failure.time_ns = batch.time_ns(start)
             self.done = failure.sequence  # before anybody can hear of the failure
             if not self._hooks.on_failure(failure, batch.event(start)):
                 batch.let_go()
