@@ -2,7 +2,8 @@
 
 A ring buffer in shared memory puts events into one order; state machines, `step(state, event) ->
 (state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`. Machines:
-`machine`, `Machine`, `Native`, `Pipeline`. Running them: `Engine`, `DeadLetter`. Keeping their
+`machine`, `Machine`, `Native`, `Pipeline`. Topologies of them: `chain`, `shard`, `fanout`, `draw`.
+Running them: `Engine`, `DeadLetter`. Keeping their
 inputs: `Journal`; going back in time: `replay`, `History`. Systems of machines that talk to each
 other: `System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel`, `persist`,
 `postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`; live: `connect`, and
@@ -21,7 +22,17 @@ from headrace.checking import (
     list_anomalies,
     sequentially_consistent,
 )
-from headrace.compose import Pipeline
+from headrace.compose import (
+    Chain,
+    Fanout,
+    Pipeline,
+    Shard,
+    Topology,
+    chain,
+    draw,
+    fanout,
+    shard,
+)
 from headrace.exploring import Exploration, explore
 from headrace.journal import Journal
 from headrace.live import connect
@@ -64,6 +75,7 @@ from headrace.system import (
 __all__ = [
     "Branch",
     "Caller",
+    "Chain",
     "Change",
     "Chaos",
     "Client",
@@ -75,6 +87,7 @@ __all__ = [
     "Effect",
     "Engine",
     "Exploration",
+    "Fanout",
     "History",
     "Journal",
     "Machine",
@@ -93,13 +106,18 @@ __all__ = [
     "Replay",
     "Ring",
     "Run",
+    "Shard",
     "Simulation",
     "System",
+    "Topology",
     "View",
     "cancel",
+    "chain",
     "connect",
+    "draw",
     "errors",
     "explore",
+    "fanout",
     "faults",
     "get_include",
     "linearizable",
@@ -113,6 +131,7 @@ __all__ = [
     "request",
     "send",
     "sequentially_consistent",
+    "shard",
     "shrink",
     "timer",
     "wait",
