@@ -20,6 +20,9 @@ from headrace.engine.errors import (
     StepError,
 )
 from headrace.ringbuffer.errors import (
+    BoardExists,
+    BoardFormatError,
+    BoardNotFound,
     CapacityError,
     ClaimError,
     ConsumerError,
@@ -44,7 +47,11 @@ from headrace.ringbuffer.errors import (
 )
 
 __all__ = [
+    "BoardExists",
+    "BoardFormatError",
+    "BoardNotFound",
     "CapacityError",
+    "ChildRefused",
     "ClaimError",
     "ConsumerError",
     "ContractBroken",
@@ -92,14 +99,17 @@ __all__ = [
     "StaleCall",
     "StaleEvent",
     "StaleView",
+    "StartFailed",
     "StateError",
     "StepError",
     "StepMismatch",
+    "SupervisorFailed",
     "UnhandledInput",
     "UnknownConsumer",
     "UsageError",
     "WaitTimeout",
     "WireError",
+    "WorkerDied",
 ]
 
 
@@ -107,8 +117,50 @@ class EngineStopped(UsageError):
     """The engine was closed."""
 
 
+class ChildRefused(UsageError, LookupError):
+    """A supervisor cannot do that with that child; `why` in one word, as Erlang/OTP says it."""
+
+    def __init__(self, message: str, why: str) -> None:
+        super().__init__(message)
+        self.why = why
+
+
+class StartFailed(HeadraceError):
+    """A child of a supervisor could not be started. `__cause__` is its own error, if there is one.
+
+    `reason`: the `headrace.supervision.Exit`.
+    """
+
+    def __init__(self, message: str, reason: Any) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class SupervisorFailed(HeadraceError):
+    """A supervision tree has ended by itself: too many restarts. The message says of which child.
+
+    `reason`: the `headrace.supervision.Exit`.
+    """
+
+    def __init__(self, message: str, reason: Any) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class OutputsUnread(UsageError):
     """The engine stands still because nobody reads its outputs."""
+
+
+class WorkerDied(EnvironmentFailure):
+    """A worker process of an engine is gone, and is not started again.
+
+    `stage`: what it ran; `exit_code`: of the process, negative for a signal.
+    """
+
+    def __init__(self, message: str, stage: str, exit_code: int | None) -> None:
+        super().__init__(message)
+        self.stage = stage
+        self.exit_code = exit_code
 
 
 class StepMismatch(HeadraceError, AssertionError):

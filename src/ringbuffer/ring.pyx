@@ -14,7 +14,8 @@ from headrace.ringbuffer.handle cimport Handle
 from headrace.ringbuffer.layout cimport HR_DATA_PARKED, HR_ENDED, HR_SPACE_PARKED
 from headrace.ringbuffer.parking cimport has_ended, wake_parked
 from headrace.ringbuffer.segment cimport Segment
-from headrace.ringbuffer.sequencer cimport gating_sequence, published_prefix
+from headrace.ringbuffer.sequencer cimport gating_sequence, published_prefix, slot_address
+from headrace.ringbuffer.views cimport ViewPool
 
 from headrace.ringbuffer import burial, liveness, membership
 from headrace.ringbuffer.consumer import Consumer
@@ -254,6 +255,25 @@ cdef class Ring:
         Raises UnknownConsumer.
         """
         return membership.released_of(self.segment, name)
+
+    def newest(self):
+        """A copy of the newest published event, an array of length 1; None if there is none.
+
+        For who takes the place of a producer that is gone, and wants to know how far it came: what
+        a living producer does meanwhile can make it a mixture. Of a ring that begins at a
+        first_sequence, and has nothing yet, it is zeros. Raises UsageError on a ring of several
+        producers.
+        """
+        cdef int64_t cursor
+        self.check_open()
+        if self.segment.at.availability != NULL:
+            raise UsageError("the newest event of several producers is not one event")
+        cursor = self.segment.published()
+        if cursor == 0:
+            return None
+        pool = ViewPool(
+            self.segment.dtype, self.segment.mapping, False, <Py_ssize_t>self.segment.at.slots)
+        return pool.make(slot_address(&self.segment.at, cursor - 1), 1).copy()
 
     @property
     def consumers(self):

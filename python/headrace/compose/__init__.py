@@ -1,7 +1,9 @@
 """Machines put together: one after the other, side by side, and shared out over several."""
 
+from headrace.compose.drawing import draw as draw
 from headrace.compose.layout import Layout as Layout
 from headrace.compose.layout import lay_out as lay_out
+from headrace.compose.stages import as_topology as as_topology
 from headrace.compose.stages import stages_of as stages_of
 from headrace.compose.topology import Chain as Chain
 from headrace.compose.topology import Fanout as Fanout

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from headrace.compose.topology import Chain, Fanout, Part, Shard
+from headrace.compose.topology import Chain, Fanout, Part, Pipeline, Shard
 from headrace.errors import MachineError
 from headrace.events import Dtype, ring_dtype
 from headrace.machine import NAME_BYTES_MAX, Machine
@@ -92,6 +92,23 @@ class Layout:
     stages: tuple[StageLayout, ...]
     rings: tuple[RingLayout, ...]
     outlet: Source | None
+
+    @property
+    def is_pipeline(self) -> bool:
+        """Whether it is no more than machines one behind the other."""
+        return isinstance(self.topology, Pipeline)
+
+    def before(self, stage: int) -> set[int]:
+        """The indices of a stage and of all stages that what it reads comes of."""
+        found = {stage}
+        waiting = [stage]
+        while waiting:
+            for ring in rings_of(self.stages[waiting.pop()].source):
+                writer = self.rings[ring].writer
+                if writer is not None and writer not in found:
+                    found.add(writer)
+                    waiting.append(writer)
+        return found
 
     def readers(self, ring: int) -> list[StageLayout]:
         """The stages that read a ring."""

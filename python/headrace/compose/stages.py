@@ -9,6 +9,15 @@ from headrace.errors import UsageError
 from headrace.machine import Machine
 
 
+def as_topology(value: Any) -> Machine | Topology:
+    """What an engine runs. Raises UsageError for anything else."""
+    if isinstance(value, Topology):
+        return value
+    stages_of(value)
+    machine: Machine = value
+    return machine
+
+
 def stages_of(machine: Machine | Pipeline | Any) -> tuple[Machine, ...]:
     """What an engine runs, one machine after the other. Raises UsageError for anything else."""
     if isinstance(machine, Pipeline):
