@@ -62,7 +62,7 @@ class Operation:
     releases: int = 0  # what the child lets go of
     released_from: str = ""
     place: str = ""  # CHILDS: "parent" or "left" has it, "child" takes it in `prepare`
-    can_be_fenced: bool = False
+    can_be_paused: bool = False
     sleeps: tuple[str, ...] = ()  # who announces a sleeper before: "data", "space"
     leaves_claim: bool = False  # another child died before with a claim open
     gives_up_place: bool = field(default=False)  # CHILDS is, or may be, gone after
@@ -298,32 +298,32 @@ OPERATIONS = [
         steps("SINGLE_LOOKED SINGLE_CLAIMED STAMPED SINGLE_PUBLISHED SINGLE_WOKEN"),
         lambda ring, producer: producer.publish(childs(3)),
         lambda ring: ring.producer(),
-        producers="single", publishes=3, published_from="SINGLE_PUBLISHED", can_be_fenced=True),
+        producers="single", publishes=3, published_from="SINGLE_PUBLISHED", can_be_paused=True),
     Operation(
         "one: publish to a sleeper",
         steps(f"SINGLE_LOOKED SINGLE_CLAIMED STAMPED SINGLE_PUBLISHED {WAKING} SINGLE_WOKEN"),
         lambda ring, producer: producer.publish(childs(3)),
         lambda ring: ring.producer(),
         producers="single", publishes=3, published_from="SINGLE_PUBLISHED", sleeps=("data",),
-        can_be_fenced=True),
+        can_be_paused=True),
     Operation(
         "several: publish",
         steps(f"{MULTI_CLAIM} STAMPED MULTI_MARKING*3 MULTI_MARKED*3 MULTI_ALL_MARKED "
               "MULTI_INTENT_OVER MULTI_WOKEN"),
         lambda ring, producer: producer.publish(childs(3)),
         lambda ring: ring.producer(),
-        publishes=3, published_from="MULTI_ALL_MARKED", can_be_fenced=True),
+        publishes=3, published_from="MULTI_ALL_MARKED", can_be_paused=True),
     Operation(
         "several: publish to a sleeper",
         steps(f"MULTI_INTENT_OVER {WAKING} MULTI_WOKEN"),
         lambda ring, producer: producer.publish(childs(3)),
         lambda ring: ring.producer(),
-        publishes=3, published_from="MULTI_INTENT_OVER", sleeps=("data",), can_be_fenced=True),
+        publishes=3, published_from="MULTI_INTENT_OVER", sleeps=("data",), can_be_paused=True),
     Operation(
         "several: abort",
         steps(f"{MULTI_CLAIM} ABORT_COUNTED MULTI_MARKING*2 MULTI_MARKED*2 MULTI_ALL_MARKED "
               "MULTI_INTENT_OVER MULTI_WOKEN"),
-        _abort, lambda ring: ring.producer(), can_be_fenced=True),
+        _abort, lambda ring: ring.producer(), can_be_paused=True),
     Operation(
         "one: register", steps("PRODUCER_WIPED PRODUCER_STARTED PRODUCER_OWNED"),
         lambda ring, _: ring.producer(), producers="single"),
@@ -332,33 +332,33 @@ OPERATIONS = [
         lambda ring, _: ring.producer()),
     Operation(
         "several: close", steps("PRODUCER_DROPPED"),
-        lambda ring, producer: producer.close(), lambda ring: ring.producer(), can_be_fenced=True),
+        lambda ring, producer: producer.close(), lambda ring: ring.producer(), can_be_paused=True),
     Operation(
         "poll and release",
         steps(f"POLL_LOOKED POLLED {RELEASING} RELEASE_WOKEN"), _poll_and_release,
         lambda ring: ring.consumer(CHILDS), place="left",
-        releases=4, released_from="RELEASED", can_be_fenced=True),
+        releases=4, released_from="RELEASED", can_be_paused=True),
     Operation(
         "poll and release, one producer",
         steps(f"POLL_LOOKED POLLED {RELEASING} RELEASE_WOKEN"), _poll_and_release,
         lambda ring: ring.consumer(CHILDS), place="left", producers="single",
-        releases=4, released_from="RELEASED", can_be_fenced=True),
+        releases=4, released_from="RELEASED", can_be_paused=True),
     Operation(
         "release to sleepers",
         steps(f"RELEASED {WAKING} WAKE_WORD_MOVED RELEASE_WOKEN"), _poll_and_release,
         lambda ring: ring.consumer(CHILDS), place="left", sleeps=("data", "space"),
-        releases=4, released_from="RELEASED", can_be_fenced=True),
+        releases=4, released_from="RELEASED", can_be_paused=True),
     Operation(
         "poll over tombstones",
         steps(f"POLL_LOOKED POLLED {RELEASING} RELEASE_WOKEN POLL_SKIPPED"), _poll_over_tombstones,
         lambda ring: ring.consumer(CHILDS), place="left",
-        releases=4, released_from="RELEASED", leaves_claim=True, can_be_fenced=True),
+        releases=4, released_from="RELEASED", leaves_claim=True, can_be_paused=True),
     Operation(
         "wait", steps("PARK_ANNOUNCED"), _wait, _with_nothing_left, place="left",
-        releases=4, released_from="PARK_ANNOUNCED", can_be_fenced=True),
-    Operation("bury", steps("BURY_COUNTED BURY_ONE*3 BURY_ALL"), _bury, leaves_claim=True),
+        releases=4, released_from="PARK_ANNOUNCED", can_be_paused=True),
+    Operation("bury", steps("BURY_COUNTED BURY_ONE*3 BURY_ALL"), _bury, leaves_claim=True, can_be_paused=True),
     Operation(
-        "bury for a sleeper", steps(f"BURY_ALL {WAKING}"), _bury, leaves_claim=True,
+        "bury for a sleeper", steps(f"BURY_ALL {WAKING}"), _bury, leaves_claim=True, can_be_paused=True,
         sleeps=("data",)),
     Operation(
         "join", steps("RESUME_STARTED JOIN_OWNED JOIN_NAMED JOIN_STATED JOIN_GATING JOIN_STARTED "

@@ -46,7 +46,7 @@ PAUSES = [
     pytest.param(operation, point, id=f"{operation.name}-{point}")
     for operation in OPERATIONS
     for point in dict.fromkeys(point for point, _ in operation.points)
-    if operation.can_be_fenced and point not in LOCKED
+    if operation.can_be_paused and point not in LOCKED
 ]
 
 
