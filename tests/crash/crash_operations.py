@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ring_tools import TICK, ids, ticks
+from ring_tools import TICK, ids, read_field, ticks
 
 import headrace as hr
 from headrace.ringbuffer import burial, errors
@@ -120,6 +120,22 @@ class World:
             self.seen[name] += ids(batch)
             consumer.release()
 
+    def fill(self) -> None:
+        """Go on until the slots of the first events are full again, and nobody has read them.
+
+        These are what the child was about, so now whatever it still does to them would show.
+        """
+        with self.ring.producer() as producer:
+            lap = read_field(self.ring.name, "slots_allocated")
+            worker = self.ring.consumer(CHILDS) if self.operation.place else None
+            while self.ring.cursor % lap:
+                count = min(CAPACITY, lap - self.ring.cursor % lap)
+                producer.publish(self.next_events(count), timeout=0)
+                self.drain_all(worker)
+            if worker is not None:
+                worker.detach()
+            producer.publish(self.next_events(CAPACITY), timeout=0)
+
     def drain_all(self, worker: Any) -> None:
         self.drain("front", self.front)
         if worker is not None:
@@ -148,7 +164,7 @@ class World:
             producer.close()
         self.drain_all(worker)
         if worker is not None:
-            worker.detach()
+            worker.detach()  # to be taken again by the next check
         self.check_seen(point, after, finished)
 
     def take_place(self, point: str, after: int, finished: bool | None) -> Any:
@@ -356,10 +372,12 @@ OPERATIONS = [
     Operation(
         "wait", steps("PARK_ANNOUNCED"), _wait, _with_nothing_left, place="left",
         releases=4, released_from="PARK_ANNOUNCED", can_be_paused=True),
-    Operation("bury", steps("BURY_COUNTED BURY_ONE*3 BURY_ALL"), _bury, leaves_claim=True, can_be_paused=True),
     Operation(
-        "bury for a sleeper", steps(f"BURY_ALL {WAKING}"), _bury, leaves_claim=True, can_be_paused=True,
-        sleeps=("data",)),
+        "bury", steps("BURY_COUNTED BURY_ONE*3 BURY_ALL"), _bury, leaves_claim=True,
+        can_be_paused=True),
+    Operation(
+        "bury for a sleeper", steps(f"BURY_ALL {WAKING}"), _bury, leaves_claim=True,
+        sleeps=("data",), can_be_paused=True),
     Operation(
         "join", steps("RESUME_STARTED JOIN_OWNED JOIN_NAMED JOIN_STATED JOIN_GATING JOIN_STARTED "
                       "JOINED"),

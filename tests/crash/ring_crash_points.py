@@ -112,8 +112,10 @@ def test_paused_and_declared_dead(
         world.ring.declare_dead(CHILDS)
     if any(info.pid == pid for info in world.ring.producer_handles):
         world.ring.declare_producer_dead(pid)
+    burial.look_for_dead(world.ring.segment)
     if liveness.is_alive(pid, begun):
         world.check_goes_on(point, 0, finished=None)
+        world.fill()  # now every slot matters
         os.kill(pid, signal.SIGCONT)
     code = ending(pid)
     assert code in (FENCED_CODE, DONE_CODE, -signal.SIGKILL)
