@@ -1,4 +1,4 @@
-"""The ring of a case in ring_crash_points.py: what the child does to it, and what must hold after."""
+"""The ring of a case in ring_crash_points.py: what the child does to it, and what holds after."""
 
 from __future__ import annotations
 
