@@ -6,7 +6,7 @@ from mutants.planting import PYTHON, Planted
 
 NODE, CORE = PYTHON + "supervision/node.py", PYTHON + "supervision/core.py"
 WINDOW, REQUESTS = PYTHON + "supervision/intensity.py", PYTHON + "supervision/requests.py"
-LOOP, LIVE = PYTHON + "supervision/loop.py", PYTHON + "supervision/live.py"
+LIVE = PYTHON + "supervision/live.py"
 PROCESSES, THREADS = PYTHON + "supervision/processes.py", PYTHON + "supervision/threads.py"
 TABLE = "unit/test_supervision_table.py::test_table"
 UNIT = "unit/test_supervision.py::"
@@ -70,6 +70,11 @@ SUPERVISION_MUTANTS = [
         "            if after_ns is None:\n",
         TABLE),
     Planted(
+        "killed while it answers", "whoever has asked waits for ever", NODE,
+        "        if isinstance(self._goal, Answering):\n            self.answer(",
+        "        if self._goal is None:\n            self.answer(",
+        RANDOM),
+    Planted(
         "brutal_kill asks first", "it may not", NODE,
         'brutal = record.child.shutdown == "brutal_kill"',
         "brutal = False",
@@ -109,11 +114,6 @@ SUPERVISION_MUTANTS = [
         "    elif record.state != STOPPED:\n",
         "    elif record.state == RESTARTING:\n",
         TABLE),
-    Planted(
-        "a cancelled timer fires", "a later stop is cut short", LOOP,
-        "                    if timer in self._set:\n",
-        "                    if timer:\n",
-        UNIT + "test_a_timer_of_an_earlier_stop_kills_nobody"),
     Planted(
         "interrupted twice, asked twice", "the second Ctrl-C leaves children behind", LIVE,
         "        except BaseException:\n            self.kill()\n",
