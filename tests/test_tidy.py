@@ -84,7 +84,7 @@ BAD = [
     (rules.import_direction, "python/headrace/cli/run.py", "import headrace as hr\n"),
     (rules.import_direction, "python/headrace/unheard_of.py", "x = 1\n"),
     (rules.purity, "python/headrace/machine.py", "def f():\n    import time\n"),
-    (rules.purity, "python/headrace/compose.py", "from os import path\n"),
+    (rules.purity, "python/headrace/compose/topology.py", "from os import path\n"),
     (rules.purity, "python/headrace/reference/ring.py", "import threading\n"),
     (rules.purity, "python/headrace/reference/ring.py", "from headrace.ringbuffer import Ring\n"),
     (rules.purity, "python/headrace/events.py", "x = np.random.default_rng()\n"),

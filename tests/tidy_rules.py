@@ -25,17 +25,19 @@ ROOMS = (
     "_include",
     "wait",
     "events",
+    "keys",
     "state",
     "native",
     "machine",
     "compose",
+    "elastic",
     "protocol",
     "reference",
     "journal",
     "replay",
+    "metrics",
     "runtime",
     "tabular",
-    "latency",
     "checking",
     "system",
     "supervision",
@@ -48,7 +50,17 @@ ROOMS = (
     "cli",
 )
 # Rooms that know of no clock, chance, operating system, thread or network.
-PURE_ROOMS = {"events", "state", "native", "machine", "compose", "protocol", "reference"}
+PURE_ROOMS = {
+    "events",
+    "keys",
+    "state",
+    "native",
+    "machine",
+    "compose",
+    "elastic",
+    "protocol",
+    "reference",
+}
 IMPURE_MODULES = {
     "time",
     "datetime",

@@ -20,6 +20,9 @@ from headrace.engine.errors import (
     StepError,
 )
 from headrace.ringbuffer.errors import (
+    BoardExists,
+    BoardFormatError,
+    BoardNotFound,
     CapacityError,
     ClaimError,
     ConsumerError,
@@ -43,6 +46,9 @@ from headrace.ringbuffer.errors import (
 )
 
 __all__ = [
+    "BoardExists",
+    "BoardFormatError",
+    "BoardNotFound",
     "CapacityError",
     "ChildRefused",
     "ClaimError",
@@ -101,6 +107,7 @@ __all__ = [
     "UsageError",
     "WaitTimeout",
     "WireError",
+    "WorkerDied",
 ]
 
 
@@ -140,6 +147,18 @@ class SupervisorFailed(HeadraceError):
 
 class OutputsUnread(UsageError):
     """The engine stands still because nobody reads its outputs."""
+
+
+class WorkerDied(EnvironmentFailure):
+    """A worker process of an engine is gone, and is not started again.
+
+    `stage`: what it ran; `exit_code`: of the process, negative for a signal.
+    """
+
+    def __init__(self, message: str, stage: str, exit_code: int | None) -> None:
+        super().__init__(message)
+        self.stage = stage
+        self.exit_code = exit_code
 
 
 class StepMismatch(HeadraceError, AssertionError):

@@ -23,6 +23,7 @@ HEADER_FIELDS = (
     ("origin", "<i8"),
 )
 RESERVED_FIELDS = frozenset({"sequence", "time_ns"})  # read from the event, not of it
+POSITIONS = "headrace_positions"  # the field of records inside of a split, behind the others
 _HEADER_BYTES = 8 * len(HEADER_FIELDS)
 
 
@@ -45,7 +46,8 @@ def as_event_dtype(dtype: Any) -> Dtype:
 def as_output_dtype(dtype: Any) -> Dtype:
     """Return `dtype` as the format of a machine's outputs, or raise DtypeError or MachineError."""
     checked = check_dtype(dtype)
-    taken = {name for name, _ in HEADER_FIELDS}.intersection(checked.names or ())
+    reserved = {POSITIONS, *(name for name, _ in HEADER_FIELDS)}
+    taken = reserved.intersection(checked.names or ())
     if taken:
         raise MachineError(
             f"the output dtype has a field {sorted(taken)[0]!r}, which every output record has "
@@ -80,6 +82,23 @@ def record_dtype(output: Any) -> Dtype:
             "formats": formats,
             "offsets": offsets,
             "itemsize": _HEADER_BYTES + checked.itemsize,
+        }
+    )
+
+
+def ring_dtype(output: Any, depth: int) -> Dtype:
+    """The dtype of a ring of output records that carry `depth` positions (see compose.layout)."""
+    records = record_dtype(output)
+    if depth == 0:
+        return records
+    assert records.names is not None
+    assert records.fields is not None
+    return np.dtype(
+        {
+            "names": [*records.names, POSITIONS],
+            "formats": [*(records.fields[name][0] for name in records.names), ("<i8", (depth,))],
+            "offsets": [*(records.fields[name][1] for name in records.names), records.itemsize],
+            "itemsize": records.itemsize + 8 * depth,
         }
     )
 

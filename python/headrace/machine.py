@@ -13,6 +13,7 @@ three must mean the same, which `headrace.testing.check_machine` checks.
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -132,6 +133,28 @@ class _FunctionMachine(Machine):
     def __call__(self, *arguments: Any, **named: Any) -> tuple[Any, Any]:
         result: tuple[Any, Any] = self.step(*arguments, **named)
         return result
+
+    def __reduce__(self) -> Any:
+        """By name, as functions are: another process imports it."""
+        module, name = self.step.__module__, getattr(self.step, "__qualname__", self.name)
+        if _found(module, name) is not self:
+            raise MachineError(
+                f"machine {self.name!r} ({self.source}) cannot be sent to another process: it is "
+                f"not what {module}:{name} names; define it at the top of a module, under its "
+                "function's name, or start processes by fork (start_method='fork')"
+            )
+        return _found, (module, name)
+
+
+def _found(module: str, name: str) -> Any:
+    """What a dotted name in a module names; None if nothing."""
+    try:
+        thing: Any = importlib.import_module(module)
+        for part in name.split("."):
+            thing = getattr(thing, part)
+    except (ImportError, AttributeError):
+        return None
+    return thing
 
 
 def machine(

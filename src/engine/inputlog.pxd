@@ -27,4 +27,5 @@ cdef class InputLog:
     cdef int64_t fill(self, Batch *batch, int64_t run, int64_t begin) noexcept
     cdef int grow(self, int64_t more) except -1
     cdef void _append_times(self, const Batch *batch, int64_t end) noexcept
+    cdef int _append_runs(self, const Batch *batch, int64_t end) except -1
     cdef int _append_run(self, int64_t first_sequence, int64_t count) except -1

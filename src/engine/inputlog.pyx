@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
-from headrace.engine.batch cimport Batch, time_of
+from headrace.engine.batch cimport Batch, event_of, time_of
 from headrace.ringbuffer.copying cimport copy_bytes
 
 cdef enum:
@@ -60,16 +60,26 @@ cdef class InputLog:
         if self.count + end > self.room:
             self.grow(end)
         to = self.events + self.count * self.item_bytes
-        if batch.stride == self.item_bytes:
+        if batch.select == NULL and batch.stride == self.item_bytes:
             copy_bytes(to, batch.events, end * self.item_bytes)
         else:
             for index in range(end):
-                memcpy(to + index * self.item_bytes, batch.events + index * batch.stride,
-                       self.item_bytes)
+                memcpy(to + index * self.item_bytes, event_of(batch, index), self.item_bytes)
         if self.timed:
             self._append_times(batch, end)
-        self._append_run(batch.first_sequence, end)
+        self._append_runs(batch, end)
         self.count += end
+        return 0
+
+    cdef int _append_runs(self, const Batch *batch, int64_t end) except -1:
+        """What follows without a gap is one run."""
+        cdef int64_t begin = 0, index
+        if batch.select == NULL:
+            return self._append_run(batch.first_sequence, end)
+        for index in range(1, end + 1):
+            if index == end or batch.select[index] != batch.select[index - 1] + 1:
+                self._append_run(batch.first_sequence + batch.select[begin], index - begin)
+                begin = index
         return 0
 
     cdef void _append_times(self, const Batch *batch, int64_t end) noexcept:
@@ -77,7 +87,7 @@ cdef class InputLog:
         cdef int64_t index
         if batch.times == NULL:
             memset(times, 0, end * 8)
-        elif batch.times_stride == 8:
+        elif batch.select == NULL and batch.times_stride == 8:
             memcpy(times, batch.times, end * 8)
         else:
             for index in range(end):

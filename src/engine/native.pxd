@@ -28,10 +28,15 @@ cdef class NativeSteps:
     cdef cnp.ndarray packed     # events and times that did not follow each other in memory
     cdef cnp.ndarray packed_times
     cdef cnp.ndarray no_times
+    cdef cnp.ndarray places     # of selected events
     cdef int64_t alignment
 
     cdef int fold(
         self, cnp.ndarray state, const Batch *batch, int64_t begin, int64_t end, Outputs outputs
+    ) except -1
+    cdef int64_t end_of_selection(self, const Batch *batch, int64_t begin, int64_t end) noexcept
+    cdef int pack_selection(
+        self, const Batch *batch, int64_t begin, int64_t end, Batch *part
     ) except -1
     cdef int pack(self, const Batch *batch, int64_t begin, int64_t end, Batch *part) except -1
     cdef int fold_events(

@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from headrace.engine.batch cimport Batch, origin_of, time_of
+from headrace.engine.batch cimport Batch, origin_of, sequence_of, time_of
 from headrace.engine.outputs cimport Outputs
 
 from headrace.engine.errors import MachineError, NativeStepError, OutputError
@@ -31,7 +31,25 @@ cdef extern from *:
             if (__builtin_expect(count != 0, 0)) { *returned = count; break; }
         }
         return index; }
+
+    /* The same over the events at some places only. */
+    __attribute__((noinline)) static int64_t hr_step_selected_while_silent(
+            int64_t (*step)(void *, const void *, int64_t, int64_t, void *), void *state,
+            const char *events, int64_t stride, int64_t first, const int64_t *times,
+            const int64_t *places, int64_t index, int64_t end, void *made, int64_t *returned) {
+        for (; index < end; index++) {
+            int64_t place = places[index];
+            int64_t count = step(
+                state, events + place * stride, first + place, times[place], made);
+            if (__builtin_expect(count != 0, 0)) { *returned = count; break; }
+        }
+        return index; }
     """
+    int64_t step_selected_while_silent "hr_step_selected_while_silent"(
+        native_step step, void *state, const char *events, int64_t stride, int64_t first,
+        const int64_t *times, const int64_t *places, int64_t index, int64_t end, void *made,
+        int64_t *returned
+    ) noexcept nogil
     int64_t step_while_silent "hr_step_while_silent"(
         native_step step, void *state, const char *events, int64_t stride, int64_t first,
         const int64_t *times, int64_t index, int64_t end, void *made, int64_t *returned
@@ -56,7 +74,7 @@ cdef class NativeSteps:
         self.made = np.zeros(room * size, np.uint8)
         self.made_of = np.zeros(CHUNK, np.int64)
         self.no_times = np.zeros(CHUNK, np.int64)
-        self.packed = self.packed_times = None
+        self.packed = self.packed_times = self.places = None
         self.alignment = machine.event.alignment
 
     cdef int fold(
@@ -71,14 +89,48 @@ cdef class NativeSteps:
         self.done = begin
         while begin < end:
             upto = min(end, begin + chunk)
+            if batch.select != NULL:
+                upto = self.end_of_selection(batch, begin, upto)
             if outputs is not None:
                 outputs.reserve((upto - begin) * self.outputs_max)
-            self.pack(batch, begin, upto, &part)
-            if self.step_batch != NULL:
-                self.fold_batch(cnp.PyArray_DATA(state), &part, begin, outputs)
+            if batch.select == NULL:
+                self.pack(batch, begin, upto, &part)
             else:
+                self.pack_selection(batch, begin, upto, &part)
+            if part.select != NULL or self.step_batch == NULL:
                 self.fold_events(cnp.PyArray_DATA(state), &part, begin, outputs)
+            else:
+                self.fold_batch(cnp.PyArray_DATA(state), &part, begin, outputs)
             begin = upto
+        return 0
+
+    cdef int64_t end_of_selection(self, const Batch *batch, int64_t begin, int64_t end) noexcept:
+        """Up to where selected events lie within a chunk; without gaps, if batches are stepped."""
+        cdef const int64_t *select = batch.select
+        cdef int64_t upto = begin + 1
+        while upto < end and select[upto] - select[begin] < CHUNK and (
+                self.step != NULL or select[upto] == select[upto - 1] + 1):
+            upto += 1
+        return upto
+
+    cdef int pack_selection(
+        self, const Batch *batch, int64_t begin, int64_t end, Batch *part
+    ) except -1:
+        """As `pack`, of the selected events [begin, end): the places count from the first one."""
+        cdef int64_t first = batch.select[begin], last = batch.select[end - 1], index
+        cdef int64_t *places
+        cdef Batch whole = batch[0]
+        whole.select = NULL
+        self.pack(&whole, first, last + 1, part)
+        if self.step == NULL:
+            return 0
+        if self.places is None:
+            self.places = np.zeros(CHUNK, np.int64)
+        places = <int64_t *>cnp.PyArray_DATA(self.places)
+        for index in range(begin, end):
+            places[index - begin] = batch.select[index] - first
+        part.select = places
+        part.count = end - begin
         return 0
 
     cdef int pack(self, const Batch *batch, int64_t begin, int64_t end, Batch *part) except -1:
@@ -142,20 +194,27 @@ cdef class NativeSteps:
             made = NULL
         with nogil:
             while True:
-                index = step_while_silent(
-                    step, state, event, stride, first, times, index, end, made, &count)
+                if batch.select == NULL:
+                    index = step_while_silent(
+                        step, state, event, stride, first, times, index, end, made, &count)
+                else:
+                    index = step_selected_while_silent(
+                        step, state, event, stride, first, times, batch.select, index, end, made,
+                        &count)
                 if index == end or count < 0 or count > most:
                     break
                 for each in range(count):
                     memcpy(
-                        outputs.begin(first + index, each, times[index], origin_of(batch, index)),
+                        outputs.begin(
+                            sequence_of(batch, index), each, time_of(batch, index),
+                            origin_of(batch, index)),
                         made + each * size, size)
                     outputs.count += 1
                 index += 1
         self.done = begin + index
         if index < end:
             if count < 0:
-                self._refused(count, first + index)
+                self._refused(count, sequence_of(batch, index))
             raise OutputError(
                 f"the native step says it wrote {count} outputs; there is room for {most}")
         return 0

@@ -16,6 +16,13 @@ class Outputs:
     def count(self) -> int: ...
     def reset(self) -> None: ...
     def append_array(self, sequence: int, time_ns: int, origin: int, records: Any) -> None: ...
+    def append_made(
+        self,
+        made: Any,
+        sequences: NDArray[np.int64],
+        times: NDArray[np.int64],
+        origins: NDArray[np.int64],
+    ) -> None: ...
     def append_batch(
         self,
         records: Any,

@@ -100,6 +100,18 @@ cdef class Outputs:
             records, np.zeros(len(records), np.int64),
             np.array([sequence]), np.array([time_ns]), np.array([origin]))
 
+    def append_made(self, made, sequences, times, origins):
+        """Append what step_batch made of the events with these numbers: records, or (them, of)."""
+        count = len(sequences)
+        records, of = made if type(made) is tuple and len(made) == 2 else (made, np.arange(count))
+        records, of = np.asarray(records), np.asarray(of)
+        if of.dtype.kind not in "iu" or of.shape != (len(records),) or (
+                len(of) and (of.min() < 0 or of.max() >= count or (np.diff(of) < 0).any())):
+            raise OutputError(
+                "step_batch gives outputs as (records, of): of[i] is the index of the event that "
+                f"made records[i], never going back, below {count}")
+        self.append_batch(records, of, sequences, times, origins)
+
     def append_batch(self, records, of, sequences, times, origins):
         """Append the outputs of a batch: records[i] is of event of[i], which never goes back."""
         self._check_payload(records)

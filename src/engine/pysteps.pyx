@@ -9,7 +9,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 from libc.stdint cimport int64_t
 
-from headrace.engine.batch cimport Batch, origin_of, time_of
+from headrace.engine.batch cimport Batch, event_of, origin_of, sequence_of, time_of
 from headrace.engine.cursor cimport EventCursor
 from headrace.engine.fields cimport Field, FieldTable
 from headrace.engine.outputs cimport Outputs
@@ -73,25 +73,25 @@ cdef class PythonSteps:
         cdef PyObject *step = <PyObject *>self.step
         cdef PyObject *result
         cdef PyObject *state
-        cdef const char *record = batch.events + begin * batch.stride
+        cdef const char *record
         cdef int64_t index, time_ns = 0
         cdef int field
         cdef size_t flags = (count + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET
         cdef object owned
         for index in range(begin, end):
             self.done = index
+            record = event_of(batch, index)
             if self.timed and batch.times != NULL:
                 time_ns = time_of(batch, index)
             for field in range(count):
                 call.arguments[field + 2] = table.load_new(
-                    &fields[field], record, batch.first_sequence + index, time_ns)
+                    &fields[field], record, sequence_of(batch, index), time_ns)
                 call.loaded += 1
             call.arguments[1] = <PyObject *>self.state
             result = PyObject_Vectorcall(step, &call.arguments[1], flags, NULL)
             call.loaded = 0
             for field in range(count):
                 Py_DECREF(call.arguments[field + 2])
-            record += batch.stride
             if PyTuple_CheckExact(result) and PyTuple_GET_SIZE(result) == 2 and (
                     PyTuple_GET_ITEM(result, 1) == Py_None):
                 state = PyTuple_GET_ITEM(result, 0)
@@ -115,8 +115,8 @@ cdef class PythonSteps:
         self.done = begin
         try:
             for index in range(begin, end):
-                cursor.record = batch.events + index * batch.stride
-                cursor.at_sequence = batch.first_sequence + index
+                cursor.record = event_of(batch, index)
+                cursor.at_sequence = sequence_of(batch, index)
                 cursor.at_time_ns = time_of(batch, index)
                 result = step(self.state, cursor)
                 if (<PyObject *>cursor).ob_refcnt > 2:  # ours and the attribute's
@@ -142,7 +142,7 @@ cdef class PythonSteps:
         made = (<tuple>result)[1]
         if made is not None and outputs is not None:
             outputs.append(
-                batch.first_sequence + index, time_of(batch, index), origin_of(batch, index), made)
+                sequence_of(batch, index), time_of(batch, index), origin_of(batch, index), made)
         elif made is not None and made != []:
             raise OutputError(
                 f"the step returned the output {made!r}, but its machine has no output dtype")

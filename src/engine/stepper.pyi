@@ -32,4 +32,5 @@ class Stepper:
         times: NDArray[np.int64] | None = None,
         first_sequence: int | None = None,
         origins: NDArray[np.int64] | None = None,
+        select: NDArray[np.int64] | None = None,
     ) -> Any: ...

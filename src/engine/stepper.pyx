@@ -16,7 +16,7 @@ import traceback
 
 import numpy as np
 
-from headrace.engine.batch cimport Batch, time_of
+from headrace.engine.batch cimport Batch, event_of, sequence_of, time_of
 from headrace.engine.copying cimport copy_state
 from headrace.engine.fields cimport FieldTable
 from headrace.engine.inputlog cimport InputLog
@@ -80,10 +80,9 @@ cdef class Stepper:
                 f"machine {type(machine).__name__}: its __init__ must call super().__init__()")
         if kind not in (None, "python", "batch", "native"):
             raise MachineError(f"kind is {kind!r}; give 'python', 'batch', 'native' or None")
-        has = {"native": machine.native is not None, "batch": machine.step_batch is not None,
-               "python": True}
-        kind = kind or next(name for name in has if has[name])
-        if not has[kind]:
+        has = dict(native=machine.native, batch=machine.step_batch, python=machine.step)
+        kind = kind or next(name for name in has if has[name] is not None)
+        if has[kind] is None:
             raise MachineError(f"machine {machine.name!r} has no {kind} step")
         self.machine = machine
         self.kind = kind
@@ -149,10 +148,11 @@ cdef class Stepper:
                 f"copied: {error}; make it of numbers, strings, containers, dataclasses, arrays"
             ) from error
 
-    def run(self, events, times=None, first_sequence=None, origins=None):
+    def run(self, events, times=None, first_sequence=None, origins=None, select=None):
         """Step over a batch; its output records, or None for a machine without outputs.
 
-        The records stay valid until the next run, or for as long as they are held. Raises
+        `select`: ascending places (int64) of the events to step over; the others are not looked
+        at, and keep their numbers. The records stay valid until the next run, or for as long as they are held. Raises
         StepError when a step fails: the state is that before the event, `sequence` its number,
         and `partial` the records of the events before.
         """
@@ -160,7 +160,7 @@ cdef class Stepper:
         cdef int64_t mark
         if self.running:
             raise MachineError(f"machine {self.machine.name!r}: a step ran its own stepper")
-        self._describe(&batch, events, times, origins)
+        self._describe(&batch, events, times, origins, select)
         batch.first_sequence = self.sequence if first_sequence is None else first_sequence
         self.running = True
         try:
@@ -168,19 +168,19 @@ cdef class Stepper:
                 self.outputs.reset()
             mark = monotonic_ns()
             try:
-                self._fold(&batch, events, times, origins)
+                self._fold(&batch, events, times, origins, select)
             except BaseException as error:
                 self._recover(&batch, error)
             mark = monotonic_ns() - mark
             self.since_ns += mark
             self.stepping_ns += mark
-            self.sequence = batch.first_sequence + batch.count
+            self.sequence = batch.first_sequence + len(events)
             self._keep(&batch, batch.count)
             return None if self.outputs is None else self.outputs.taken()
         finally:
             self.running = False
 
-    cdef int _describe(self, Batch *batch, events, times, origins) except -1:
+    cdef int _describe(self, Batch *batch, events, times, origins, select) except -1:
         if not cnp.PyArray_Check(events) or cnp.PyArray_NDIM(events) != 1 or (
                 (<cnp.ndarray>events).dtype is not self.event
                 and events.dtype != self.event):
@@ -200,6 +200,17 @@ cdef class Stepper:
             self._check_numbers("origins", origins, batch.count)
             batch.origins = <const char *>cnp.PyArray_DATA(origins)
             batch.origins_stride = cnp.PyArray_STRIDE(origins, 0)
+        if select is not None:
+            self._select(batch, select)
+        return 0
+
+    cdef int _select(self, Batch *batch, select) except -1:
+        cdef int64_t count = len(select)
+        if select.dtype != np.int64 or select.ndim != 1 or not select.flags.c_contiguous or (
+                count and (select[0] < 0 or select[count - 1] >= batch.count)):
+            raise MachineError(f"select is int64 places, ascending, of {batch.count} events")
+        batch.select = <const int64_t *>cnp.PyArray_DATA(select)
+        batch.count = count
         return 0
 
     cdef int _check_numbers(self, str name, array, int64_t count) except -1:
@@ -255,7 +266,7 @@ cdef class Stepper:
         memcpy(cnp.PyArray_DATA(copied), cnp.PyArray_DATA(state), cnp.PyArray_NBYTES(state))
         return True
 
-    cdef int _fold(self, const Batch *batch, events, times, origins) except -1:
+    cdef int _fold(self, const Batch *batch, events, times, origins, select) except -1:
         cdef int64_t begin = 0, end
         if self.native is not None:
             return self.native.fold(self.steps.state, batch, 0, batch.count, self.outputs)
@@ -264,15 +275,18 @@ cdef class Stepper:
         while begin < batch.count:
             end = min(batch.count, begin + NUMPY_CHUNK)
             self.steps.done = begin
-            self._fold_numpy(batch, events, times, origins, begin, end)
+            self._fold_numpy(batch, events, times, origins, select, begin, end)
             begin = end
         return 0
 
     cdef int _fold_numpy(
-        self, const Batch *batch, events, times, origins, int64_t begin, int64_t end
+        self, const Batch *batch, events, times, origins, select, int64_t begin, int64_t end
     ) except -1:
         part = events
-        if begin != 0 or end != batch.count or cnp.PyArray_ISWRITEABLE(events):
+        if select is not None:
+            part = events[select[begin:end]]
+            part.flags.writeable = False
+        elif begin != 0 or end != batch.count or cnp.PyArray_ISWRITEABLE(events):
             part = events[begin:end]
             part.flags.writeable = False
         result = self.machine.step_batch(self.steps.state, part)
@@ -282,26 +296,12 @@ cdef class Stepper:
         if made is not None:
             if self.outputs is None:
                 raise OutputError("step_batch returned outputs; its machine has no output dtype")
-            self._append_made(made, batch, times, origins, begin, end)
+            places = slice(begin, end) if select is None else select[begin:end]
+            numbers = batch.first_sequence + (np.arange(begin, end) if select is None else places)
+            self.outputs.append_made(
+                made, numbers, np.zeros(len(part), np.int64) if times is None else times[places],
+                numbers if origins is None else origins[places])
         self.steps.state = state
-        return 0
-
-    cdef int _append_made(
-        self, made, const Batch *batch, times, origins, int64_t begin, int64_t end
-    ) except -1:
-        count = end - begin
-        records, of = made if type(made) is tuple and len(made) == 2 else (made, np.arange(count))
-        records, of = np.asarray(records), np.asarray(of)
-        if of.dtype.kind not in "iu" or of.shape != (len(records),) or (
-                len(of) and (of.min() < 0 or of.max() >= count or (np.diff(of) < 0).any())):
-            raise OutputError(
-                "step_batch gives outputs as (records, of): of[i] is the index of the event that "
-                f"made records[i], never going back, below {count}")
-        sequences = batch.first_sequence + begin + np.arange(count)
-        self.outputs.append_batch(
-            records, of, sequences,
-            np.zeros(count, np.int64) if times is None else times[begin:end],
-            sequences if origins is None else origins[begin:end])
         return 0
 
     cdef int _recover(self, const Batch *batch, error) except -1:
@@ -328,7 +328,7 @@ cdef class Stepper:
                 "folding the same inputs again, after a step had failed, went another way "
                 f"({again}); its state is that of the last checkpoint, before event "
                 f"{self.sequence}") from error
-        self.sequence = batch.first_sequence + failed
+        self.sequence = sequence_of(batch, failed)
         self.since_ns = monotonic_ns() - begun
         if self.since_ns > self.last_cost_ns:
             self._take_checkpoint()  # the next failure is not to cost that much again
@@ -337,7 +337,7 @@ cdef class Stepper:
         if not isinstance(error, Exception):
             raise error
         event = FieldTable(self.machine.event).describe(
-            <Py_ssize_t>(batch.events + failed * batch.stride), self.sequence,
+            <Py_ssize_t>event_of(batch, failed), self.sequence,
             time_of(batch, failed))
         raise StepError(
             f"machine {self.machine.name!r} failed at event {self.sequence} {event}: "

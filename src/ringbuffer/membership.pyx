@@ -6,7 +6,7 @@ whose owner is gone; producers and consumers read the entries without the lock.
 """
 
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memset, strncpy
+from libc.string cimport memset, strncmp, strncpy
 
 from headrace.ringbuffer.atomics cimport (
     fence_seq_cst,
@@ -224,6 +224,20 @@ def entry_of(Segment segment, name):
         raise UnknownConsumer(
             f"{_title(segment)} has no consumer {name!r}; it has {sorted(named) or 'none'}")
     return named[name]
+
+
+def released_of(Segment segment, name):
+    """The released sequence of the consumer called `name`; raises UnknownConsumer."""
+    cdef hr_header *header = segment.at.header
+    cdef bytes text = _name_bytes(name)
+    cdef const char *wanted = text
+    cdef int index
+    for index in range(HR_CONSUMERS_MAX):
+        if header.consumers[index].registered and strncmp(
+                header.consumers[index].name, wanted, HR_NAME_BYTES) == 0:
+            return load_acquire_i64(&header.consumers[index].sequence.value)
+    return load_acquire_i64(
+        &header.consumers[<int>entry_of(segment, name)].sequence.value)  # names those there are
 
 
 def describe_consumers(Segment segment):

@@ -14,7 +14,8 @@ from headrace.ringbuffer.handle cimport Handle
 from headrace.ringbuffer.layout cimport HR_DATA_PARKED, HR_ENDED, HR_SPACE_PARKED
 from headrace.ringbuffer.parking cimport has_ended, wake_parked
 from headrace.ringbuffer.segment cimport Segment
-from headrace.ringbuffer.sequencer cimport gating_sequence, published_prefix
+from headrace.ringbuffer.sequencer cimport gating_sequence, published_prefix, slot_address
+from headrace.ringbuffer.views cimport ViewPool
 
 from headrace.ringbuffer import membership
 from headrace.ringbuffer.consumer import Consumer
@@ -204,6 +205,34 @@ cdef class Ring:
             if consumer.name == name:
                 return consumer.depth
         return membership.entry_of(self.segment, name)  # raises, naming those there are
+
+    def released(self, name):
+        """The released sequence of consumer `name`: it has let go of all events below.
+
+        Cheap enough for a loop: no look at who owns it, nor whether that lives. A moment's truth
+        while the consumer runs; never goes back. From any process and thread; does not block.
+        Raises UnknownConsumer.
+        """
+        return membership.released_of(self.segment, name)
+
+    def newest(self):
+        """A copy of the newest published event, an array of length 1; None if there is none.
+
+        For who takes the place of a producer that is gone, and wants to know how far it came: what
+        a living producer does meanwhile can make it a mixture. Of a ring that begins at a
+        first_sequence, and has nothing yet, it is zeros. Raises UsageError on a ring of several
+        producers.
+        """
+        cdef int64_t cursor
+        self.check_open()
+        if self.segment.at.availability != NULL:
+            raise UsageError("the newest event of several producers is not one event")
+        cursor = self.segment.published()
+        if cursor == 0:
+            return None
+        pool = ViewPool(
+            self.segment.dtype, self.segment.mapping, False, <Py_ssize_t>self.segment.at.slots)
+        return pool.make(slot_address(&self.segment.at, cursor - 1), 1).copy()
 
     @property
     def consumers(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mutants.board_mutants import BOARD_BUILT, BOARD_MUTANTS
 from mutants.checking_mutants import CHECKING_BUILT_MUTANTS, CHECKING_MUTANTS
 from mutants.engine_mutants import ENGINE_MUTANTS
 from mutants.exploring_mutants import EXPLORING_BUILT, EXPLORING_MUTANTS
@@ -20,6 +21,7 @@ BUILT = [
     *RING_MUTANTS,
     *HANDLE_MUTANTS,
     *ENGINE_MUTANTS,
+    *BOARD_BUILT,
     *EXPLORING_BUILT,
     *CHECKING_BUILT_MUTANTS,
     *SIMULATION_BUILT,
@@ -34,5 +36,6 @@ PLAIN = [
     *CHECKING_MUTANTS,
     *SIMULATION_MUTANTS,
     *SUPERVISION_MUTANTS,
+    *BOARD_MUTANTS,
 ]
 SANITIZED = ORDER_MUTANTS  # compiled anew, then found by a sanitizer

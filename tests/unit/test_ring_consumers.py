@@ -313,3 +313,23 @@ def test_joining_and_leaving_under_load(producers: str) -> None:
     assert failures == []
     assert seen == list(range(first))
     assert [info.name for info in ring.consumers] == ["stay"]
+
+
+def test_released_of_a_name() -> None:
+    """What was let go of, by whoever asks: not what was polled, and of each name its own."""
+    ring, producer = make()
+    consumer, behind = ring.consumer("c"), ring.consumer("cc", after=["c"])
+    producer.publish(ticks(6))
+    consumer.poll()
+    assert (ring.released("c"), ring.released("cc")) == (0, 0)
+    consumer.release(5)
+    behind.poll()
+    behind.release(2)
+    assert (ring.released("c"), ring.released("cc")) == (5, 2)
+    consumer.detach()
+    assert ring.released("c") == 5
+    behind.close()
+    with pytest.raises(errors.UnknownConsumer, match=r"no consumer 'cc'; it has \['c'\]"):
+        ring.released("cc")
+    with pytest.raises(errors.UsageError, match="name must be a string"):
+        ring.released(3)  # type: ignore[arg-type]

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from headrace.compose import Pipeline, stages_of
-from headrace.errors import OutputError, StepError, UsageError
+from headrace.errors import StepError, UsageError
 from headrace.events import HEADER_FIELDS, as_events, payload, record_dtype
 from headrace.machine import Machine
-from headrace.reference.steps import Array, apply_step, event_values, output_record
+from headrace.reference.stage import PlainStage
+from headrace.reference.steps import Array
 from headrace.state import state_digest
 
 
@@ -47,7 +48,7 @@ class ReferenceEngine:
         self.failures: list[ReferenceFailure] = []
         self.halted = False
         self._on_error = on_error
-        self._stages = [_Stage(stage) for stage in stages_of(machine)]
+        self._stages = [PlainStage(stage) for stage in stages_of(machine)]
         self._made: list[Array] = []
 
     def publish(self, events: Any, times_ns: Any = None) -> int:
@@ -86,7 +87,7 @@ class ReferenceEngine:
         return waiting if self._stages[-1].machine.output is not None else []
 
     def _note(
-        self, stage: _Stage, origin: int, error: Exception, failed: list[Exception] | None
+        self, stage: PlainStage, origin: int, error: Exception, failed: list[Exception] | None
     ) -> None:
         if failed is not None:
             failed.append(error)
@@ -149,58 +150,3 @@ class ReferenceEngine:
     def sequence(self) -> int:
         """How many events the first machine is through with."""
         return self._stages[0].sequence
-
-
-class _Stage:
-    """A machine, its state, and how many events it is through with."""
-
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-        self.begin_at(machine.initial(), 0)
-
-    def begin_at(self, state: Any, sequence: int) -> None:
-        self.state = state
-        self.sequence = sequence
-        self._kept = copy.deepcopy(state)  # after the last failure, or at the beginning
-        self._since: list[dict[str, Any]] = []  # events stepped over since
-
-    def step(self, event: Array, time_ns: int, origin: int) -> list[Array]:
-        """Step over one event; its records. A step that raises changes nothing."""
-        machine = self.machine
-        values = event_values(event, machine.event, self.sequence, time_ns)
-        try:
-            state, made = apply_step(machine, self.state, values)
-            records = [
-                self._record(output_record(one, machine.output), index, time_ns, origin)
-                for index, one in enumerate(_checked(machine, made))
-            ]
-        except BaseException:
-            self._fold_again()
-            raise
-        self.state = state
-        self.sequence += 1
-        self._since.append(values)
-        return records
-
-    def _fold_again(self) -> None:
-        self.state = self._kept
-        for values in self._since:
-            self.state, _ = apply_step(self.machine, self.state, values)
-        self._kept = copy.deepcopy(self.state)
-        self._since = []
-
-    def _record(self, made: Array, index: int, time_ns: int, origin: int) -> Array:
-        assert self.machine.output is not None
-        record = np.zeros(1, record_dtype(self.machine.output))
-        for (name, _), value in zip(
-            HEADER_FIELDS, (self.sequence, index, time_ns, origin), strict=True
-        ):
-            record[name] = value
-        payload(record, self.machine.output)[...] = made
-        return record
-
-
-def _checked(machine: Machine, made: list[Any]) -> list[Any]:
-    if made and machine.output is None:
-        raise OutputError(f"the step returned the output {made[0]!r}, and its machine has none")
-    return made

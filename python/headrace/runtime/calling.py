@@ -45,7 +45,7 @@ class Calling(Waits):
                     raise WaitTimeout(
                         f"the ring stayed full for {deadline.timeout:g} s: {done:,} of "
                         f"{len(array):,} events are published"
-                        f"{who_is_waited_for(self._line.stages[-1].output_ring)}"
+                        f"{who_is_waited_for(self._line.output_ring)}"
                     ) from None
                 self._check_running()
             except HeadraceError as told:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from headrace.compose import Pipeline, Topology
 from headrace.errors import RingClosed, StepError
 from headrace.events import record_dtype
 from headrace.journal.states import Classes, known_classes
@@ -26,6 +27,8 @@ from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.keeper import Cut, StageCut
 from headrace.runtime.outlet import Outlet, evict_the_dead
+from headrace.runtime.progress import Progress
+from headrace.runtime.sources import RingSource
 from headrace.runtime.stage import Hooks, Records, Stage
 
 _REST_SECONDS = 0.0002
@@ -49,7 +52,7 @@ class Line:
         keep_outputs: int,
         on_failure: Callable[[StepError, Records], bool],
         on_crash: Callable[[BaseException], None],
-        moved: Callable[[], None],
+        progress: Progress,
         calls: Calls,
         answers: Answers,
     ) -> None:
@@ -64,7 +67,8 @@ class Line:
         self._answers = answers
         self._outlets: dict[Stage, Outlet] = {}
         self._classes: list[Classes] = []
-        self._hooks = Hooks(on_failure, on_crash, self._made, self._emit, moved)
+        self._progress = progress
+        self._hooks = Hooks(on_failure, on_crash, self._made, self._emit, progress.moved)
         try:
             self._build(fold, capacity, wait, name, keep_outputs)
         except BaseException:
@@ -84,7 +88,8 @@ class Line:
         ring = self._ring(machines[0].event, capacity, name, fold.sequences[0], timestamps=True)
         self.producer = ring.producer()
         for index, each in enumerate(machines):
-            stage = Stage(each, ring, self._hooks, fold.steppers[index], fold.made[index], wait)
+            source = RingSource(ring, each, each.name, wait)
+            stage = Stage(each, ring, self._hooks, fold.steppers[index], fold.made[index], source)
             stage.last_output = fold.last_output
             self.stages.append(stage)
             if each.output is None:
@@ -154,6 +159,36 @@ class Line:
 
     # From any thread.
 
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing more will come out."""
+        return self.stages[-1].stopped
+
+    @property
+    def output_ring(self) -> Ring | None:
+        """The ring of what comes out."""
+        return self.stages[-1].output_ring
+
+    @property
+    def done(self) -> int:
+        """How many inputs are stepped over by the first machine."""
+        return self.stages[0].done
+
+    def state_as(self, machine: Machine | Topology) -> Any:
+        """Copies of the states, in the form that `Engine.state` has them."""
+        states = tuple(stage.state() for stage in self.stages)
+        return states if isinstance(machine, Pipeline) else states[0]
+
+    def wait_moved(self, seconds: float, over: Callable[[], bool]) -> None:
+        """Sleep until a stage moves on, `seconds` at most, unless it is `over` already."""
+        self._progress.wait(seconds, over)
+
+    def wait_for_outputs(self, seconds: float) -> None:
+        """Sleep until there may be more outputs, `seconds` at most."""
+        ring = self.rings[-1]
+        seen = ring.cursor
+        self._progress.wait(seconds, lambda: ring.cursor != seen)
+
     def through(self, end: int) -> bool:
         """Whether every stage is through with all that descends from inputs below `end`."""
         for stage in self.stages:
@@ -162,6 +197,16 @@ class Line:
             if stage.output_ring is not None:
                 end = stage.output_ring.cursor
         return True
+
+    def begin_rolling(self) -> None:
+        """From here on outputs are digested."""
+        self.stages[-1].end_rolling(self.stages[0].at)
+
+    def digest_each(self, every: int, on_digest: Callable[[Cut], None]) -> None:
+        """Have a cut taken after every so many inputs, of a single machine."""
+        if len(self.stages) == 1:
+            self.stages[0].digest_every = every
+            self.stages[0].on_digest = lambda: on_digest(self.cut_here())
 
     def take_cut(self, deadline: Deadline) -> Cut | None:
         """The states of all machines before one input; None: they did not come to rest in time."""

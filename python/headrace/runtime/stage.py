@@ -1,4 +1,4 @@
-"""One stage of an engine: a machine, its thread, the ring it reads and the ring it writes.
+"""One stage of an engine: a machine, its thread, what it reads and the ring it writes.
 
 A stage is the only writer of its machine's state. It polls a batch, steps over it, publishes the
 outputs, and only then releases the batch and moves `done` on; so whoever sees `done` beyond an
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xxhash
 
+from headrace.compose.rows import positioned
 from headrace.engine import Stepper
 from headrace.errors import RingClosed, StepError
-from headrace.events import payload
-from headrace.ringbuffer import Ring, WaitStrategy
+from headrace.ringbuffer import Ring
+from headrace.runtime.pace import Pace
+from headrace.runtime.sources import Batch, Source
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from headrace.machine import Machine
 
 Records = np.ndarray[Any, Any]
@@ -48,63 +48,8 @@ def id_of(record: Any) -> tuple[int, int]:
     return int(record["input_sequence"]), int(record["output_index"])
 
 
-class Batch:
-    """Events that a stage was handed, as views that are good until `let_go`.
-
-    A failed step's traceback keeps the frames that called it, and whatever these name; so the views
-    have one owner, which lets go of them.
-    """
-
-    def __init__(
-        self,
-        events: Records,
-        times: NDArray[np.int64],
-        origins: NDArray[np.int64] | None,
-        first: int,
-    ) -> None:
-        self._views: Any = (events, times, origins)
-        self.first = first  # the sequence of the first event
-        self.length = len(events)
-
-    def part(self, start: int, end: int) -> tuple[Any, Any, Any]:
-        """Events, ingest times and origins (None: their own sequences) of [start, end)."""
-        events, times, origins = self._views
-        if start == 0 and end == self.length:
-            return events, times, origins
-        part = slice(start, end)
-        return events[part], times[part], None if origins is None else origins[part]
-
-    def event(self, index: int) -> Records:
-        """A copy of one event, an array of length 1."""
-        copy: Records = self._views[0][index : index + 1].copy()
-        return copy
-
-    def origin(self, index: int) -> int:
-        """Which of the engine's own inputs the event descends from."""
-        origins = self._views[2]
-        return self.first + index if origins is None else int(origins[index])
-
-    def let_go(self) -> None:
-        self._views = None
-
-
-class Source:
-    """How a stage sees the events of its ring: the first stage's are bare, later ones records."""
-
-    def __init__(self, ring: Ring, machine: Machine, wait: WaitStrategy | None) -> None:
-        self._bare = ring.timestamps
-        self._event = machine.event
-        self.consumer = ring.consumer(machine.name, wait=wait)
-
-    def poll(self, size_max: int) -> Batch | None:
-        """Wait for the next batch; None: the ring has ended."""
-        batch = self.consumer.poll(size_max, None)
-        if not len(batch):
-            return None
-        first = self.consumer.batch_sequence
-        if self._bare:
-            return Batch(batch, self.consumer.times, None, first)
-        return Batch(payload(batch, self._event), batch["input_time_ns"], batch["origin"], first)
+def _nothing() -> None:
+    """What is to be done where nothing is."""
 
 
 class Stage:
@@ -117,13 +62,18 @@ class Stage:
         hooks: Hooks,
         stepper: Stepper,
         made: int,
-        wait: WaitStrategy | None,
+        source: Source,
+        *,
+        name: str | None = None,
+        depth: int = 0,
+        depth_in: int = 0,
     ) -> None:
         self.machine = machine
-        self.ring = ring
+        self.name = name or machine.name
+        self.ring = ring  # that it reads, the first of them
         self.stepper = stepper
-        self.source = Source(ring, machine, wait)
-        self.done = self.source.consumer.sequence  # all below is stepped, and its outputs are out
+        self.source = source
+        self.done = source.sequence  # all below is stepped, and its outputs are out
         self.lock = threading.Lock()  # held while the state moves, and what belongs to it:
         self.at = self.done  # the state is that before this event
         self.made = made  # output records so far
@@ -135,11 +85,11 @@ class Stage:
         self.stopped = False
         self._ended = threading.Event()
         self.output_ring: Ring | None = None
+        self.on_start: Callable[[], None] = _nothing  # called in the stage's thread
         self._hooks = hooks
-        self._batch_size_max = max(1, ring.capacity // RING_PARTS)
-        self._thread = threading.Thread(
-            target=self._run, name=f"headrace-{machine.name}", daemon=True
-        )
+        self._pace = Pace(max(1, ring.capacity // RING_PARTS))
+        self._depth, self._depth_in = depth, depth_in
+        self._thread = threading.Thread(target=self.run, name=f"headrace-{self.name}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -156,7 +106,7 @@ class Stage:
 
     def leave(self) -> None:
         """Leave the ring; after the thread's end."""
-        self.source.consumer.close()
+        self.source.close()
 
     def end_rolling(self, at: int) -> tuple[int, int]:
         """Since which input outputs are digested, and the digest; it begins anew at input `at`."""
@@ -169,10 +119,12 @@ class Stage:
         with self.lock:
             return self.stepper.state
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Step until the source has ended, or the engine halts; in the thread that calls it."""
         try:
-            while not self.source.consumer.ended:
-                batch = self.source.poll(self._batch_size_max)
+            self.on_start()
+            while not self.source.ended:
+                batch = self.source.poll(self._pace.size)
                 if batch is not None and not self._step_over(batch):
                     return
         except BaseException as error:
@@ -187,7 +139,8 @@ class Stage:
 
     def _step_over(self, batch: Batch) -> bool:
         """Step over one batch, failures and all; False: the engine is to halt."""
-        consumer = self.source.consumer
+        source = self.source
+        begun = self.stepper.stepping_ns
         start = 0
         while start < batch.length:
             end = self._end_of_part(batch, start)
@@ -197,40 +150,45 @@ class Stage:
                 continue
             start = failure.sequence - batch.first
             failure.origin = batch.origin(start)
+            failure.time_ns = batch.time_ns(start)
             self.done = failure.sequence  # before anybody can hear of the failure
             if not self._hooks.on_failure(failure, batch.event(start)):
                 batch.let_go()
-                consumer.release(start)
+                source.release(start)
                 return False
             start += 1
             self.at = batch.first + start
         batch.let_go()
-        consumer.release()
-        self.done = consumer.sequence
+        self._pace.took(batch.length, self.stepper.stepping_ns - begun)
+        source.release()
+        self.done = source.sequence
         self._hooks.moved()
         return True
 
     def _end_of_part(self, batch: Batch, start: int) -> int:
         """Up to where to step at once: a digest that is due wants the state in between."""
+        end = min(batch.length, start + self._pace.size)  # of several rings all comes at once
         if self.digest_every is None:
-            return batch.length
+            return end
         at = batch.first + start
-        return min(batch.length, start + self.digest_every - at % self.digest_every)
+        return min(end, start + self.digest_every - at % self.digest_every)
 
     def _run_steps(self, batch: Batch, start: int, end: int) -> StepError | None:
         """Step over a part of the batch, and emit; the failure, if a step failed."""
         failure: StepError | None = None
         with self.lock:
             try:
-                events, times, origins = batch.part(start, end)
-                records = self.stepper.run(events, times, batch.first + start, origins)
+                events, times, origins, select = batch.part(start, end)
+                records = self.stepper.run(events, times, batch.first + start, origins, select)
                 self.at = batch.first + end
             except StepError as error:
                 records, error.partial = error.partial, None
                 failure = error.with_traceback(None)  # the step's own stays, in __cause__
                 self.at = failure.sequence
-            del events, times, origins
+            del events, times, origins, select
             if records is not None and len(records):
+                if self._depth:
+                    records = self._positioned(records, batch)
                 self.made += len(records)
                 if self._rolling is not None:
                     self._rolling.update(records.view(np.uint8))
@@ -241,3 +199,10 @@ class Stage:
         if records is not None and len(records):
             self._hooks.emit(self, records)
         return failure
+
+    def _positioned(self, records: Records, batch: Batch) -> Records:
+        """Records with the positions of the splits around this stage."""
+        outer = None
+        if self._depth_in:
+            outer = batch.positions(records["input_sequence"] - batch.first)
+        return positioned(records, self.machine.output, self._depth, outer)

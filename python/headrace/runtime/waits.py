@@ -11,15 +11,16 @@ import numpy as np
 from headrace.engine.holding import Hold
 from headrace.errors import EngineStopped, ForkedHandle, UsageError
 from headrace.events import as_events
-from headrace.ringbuffer import Ring
 from headrace.runtime.backlog import Backlog
 from headrace.runtime.deadline import NEVER, Deadline
 from headrace.runtime.failures import Failures
 from headrace.runtime.journaling import Journaling
 from headrace.runtime.line import Line
+from headrace.runtime.net import Net
 from headrace.runtime.process import Process, this_process
-from headrace.runtime.progress import LOOK_SECONDS, Progress
+from headrace.runtime.progress import LOOK_SECONDS
 from headrace.runtime.stage import Records
+from headrace.runtime.tail import Tail
 
 
 def output_id(after: Any) -> tuple[int, int]:
@@ -40,9 +41,8 @@ class Waits:
     _event: np.dtype[Any]  # of the first machine
     _failures: Failures
     _journaling: Journaling | None
-    _line: Line
+    _line: Line | Net
     _process: Process
-    _progress: Progress
     _publishing: Any
     _recovered: list[Records]
 
@@ -71,7 +71,7 @@ class Waits:
     def _wait_through(self, end: int, deadline: Deadline) -> bool:
         while True:
             # Looked at first: by then it is through with all, or what has halted it is known.
-            stopped = self._line.stages[-1].stopped
+            stopped = self._line.stopped
             if self._line.through(end):
                 return True
             self._failures.check()
@@ -80,7 +80,7 @@ class Waits:
             self._explain_standstill()
             if deadline.over():
                 return False
-            self._progress.wait(
+            self._line.wait_moved(
                 min(deadline.left(), LOOK_SECONDS), lambda: self._line.through(end)
             )
 
@@ -94,7 +94,7 @@ class Waits:
         return Hold(self._publishing, deadline.left(), reason)
 
     def _read_outputs(
-        self, backlog: Backlog, follow: bool, end: int, after: tuple[int, int] | None
+        self, backlog: Backlog | Tail, follow: bool, end: int, after: tuple[int, int] | None
     ) -> Iterator[Records]:
         line = self._line
         if after is not None and self._journaling is not None:
@@ -104,7 +104,7 @@ class Waits:
             if len(records):
                 yield records
         while True:
-            over = line.stages[-1].stopped or (not follow and line.through(end))
+            over = line.stopped or (not follow and line.through(end))
             records_now = backlog.take()
             if records_now is not None:
                 records = _behind(records_now, after)
@@ -114,11 +114,7 @@ class Waits:
                 self._failures.check()
                 return
             else:
-                self._wait_for_outputs(line.rings[-1])
-
-    def _wait_for_outputs(self, ring: Ring) -> None:
-        seen = ring.cursor
-        self._progress.wait(LOOK_SECONDS, lambda: ring.cursor != seen)
+                self._line.wait_for_outputs(LOOK_SECONDS)
 
 
 def _behind(records: Records, after: tuple[int, int] | None) -> Records:

@@ -1,0 +1,126 @@
+"""What an engine and its worker processes say to each other, over a pipe each; as bytes, no pickle.
+
+A worker tells of failed steps and waits for the decision; the engine asks for states.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import msgspec
+
+from headrace.errors import StepError
+
+
+class Failed(msgspec.Struct, tag=True, frozen=True):
+    """A step raised. The worker waits for a `Decision`."""
+
+    message: str
+    sequence: int
+    origin: int
+    machine: str
+    event: bytes  # the event's own bytes
+    fields: list[tuple[str, str]]  # its fields' names and values, as text
+    kind: str  # of the error
+    text: str  # of the error
+    traceback: str
+    time_ns: int  # when the input was published
+
+
+class Crashed(msgspec.Struct, tag=True, frozen=True):
+    """The worker ends, and not because of a step."""
+
+    text: str
+    traceback: str
+
+
+class Started(msgspec.Struct, tag=True, frozen=True):
+    """The worker steps: its state is that before event `sequence`; where that state comes from."""
+
+    sequence: int
+    origin: str
+
+
+class State(msgspec.Struct, tag=True, frozen=True):
+    """The answer to `GiveState`: the state encoded, or why it cannot be."""
+
+    state: bytes
+    error: str
+
+
+class Ended(msgspec.Struct, tag=True, frozen=True):
+    """The worker's source has ended, or its engine has halted: its last state."""
+
+    state: State
+
+
+class GiveState(msgspec.Struct, tag=True, frozen=True):
+    """The engine wants the state between two batches."""
+
+
+class Decision(msgspec.Struct, tag=True, frozen=True):
+    """Whether to go on with the next event."""
+
+    go_on: bool
+
+
+FromWorker = Failed | Crashed | Started | Ended | State
+ToWorker = GiveState | Decision
+
+_from_worker = msgspec.msgpack.Decoder(FromWorker)
+_to_worker = msgspec.msgpack.Decoder(ToWorker)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(message: FromWorker | ToWorker) -> bytes:
+    """A message as bytes."""
+    return _encoder.encode(message)
+
+
+def decode_from_worker(data: bytes) -> FromWorker:
+    """What a worker said. Raises msgspec.DecodeError."""
+    message: FromWorker = _from_worker.decode(data)
+    return message
+
+
+def decode_to_worker(data: bytes) -> ToWorker:
+    """What the engine said. Raises msgspec.DecodeError."""
+    message: ToWorker = _to_worker.decode(data)
+    return message
+
+
+class WorkerError(Exception):
+    """An exception of another process: its text, and its traceback as text."""
+
+    def __init__(self, kind: str, text: str, trace: str) -> None:
+        super().__init__(f"{kind}: {text}" if text else kind)
+        self.kind, self.text, self.trace = kind, text, trace
+        self.add_note(f"in the worker process:\n{trace}")
+
+
+def failed(error: StepError, event: Any) -> Failed:
+    """The message that tells of a failed step."""
+    cause = error.__cause__ or error
+    return Failed(
+        Exception.__str__(error),
+        error.sequence,
+        error.origin,
+        error.machine,
+        event.tobytes(),
+        [(name, repr(value)) for name, value in error.event.items()],
+        type(cause).__name__,
+        str(cause),
+        "".join(traceback.format_exception(cause)),
+        error.time_ns,
+    )
+
+
+def step_error(told: Failed, fields: dict[str, Any]) -> StepError:
+    """The error that a worker told of, as its engine raises it; `fields`: of the event."""
+    error = StepError(
+        told.message, sequence=told.sequence, event=fields, machine=told.machine
+    )
+    error.origin, error.time_ns = told.origin, told.time_ns
+    error.__cause__ = WorkerError(told.kind, told.text, told.traceback)
+    return error

@@ -1,0 +1,356 @@
+"""The rings and stages of a topology, in threads and in processes of their own.
+
+Does for any topology what `line` does for machines one behind the other. What a stage is through
+with is read from the rings, wherever it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from headrace.compose.layout import INPUT, Layout, Read, StageLayout, rings_of
+from headrace.errors import RingClosed, StepError, UsageError, WaitTimeout
+from headrace.events import record_dtype
+from headrace.journal.settings import Journal
+from headrace.journal.states import known_classes
+from headrace.machine import Machine
+from headrace.replay import Fold
+from headrace.ringbuffer import Ring, WaitStrategy
+from headrace.runtime.answers import Answers
+from headrace.runtime.calls import Calls
+from headrace.runtime.deadline import Deadline
+from headrace.runtime.keeper import Cut, StageCut
+from headrace.runtime.marks import Marks
+from headrace.runtime.outlet import Outlet, evict_the_dead
+from headrace.runtime.overseer import Overseer, RemoteStage
+from headrace.runtime.placing import Placement, pin
+from headrace.runtime.progress import Progress
+from headrace.runtime.sources import source_of
+from headrace.runtime.stage import Hooks, Records, Stage
+from headrace.runtime.tail import Tail
+from headrace.runtime.worker import WorkerSpec
+
+_numbers = itertools.count()
+_LOOK_FIRST, _LOOK_LAST = 0.00002, 0.001  # seconds between looks at what other processes do
+
+
+class Net:
+    """Rings and stages of a layout, not started yet. `fold`: the states to go on from.
+
+    `on_failure(error, event)`: whether to go on with the next event; `on_crash(error)`: a stage has
+    ended, and not because of a step. Both are called from threads of this process. `hold(deadline)`
+    keeps others from publishing. Raises MachineError, CapacityError, UsageError.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        placement: Placement,
+        fold: Fold,
+        *,
+        step: str | None,
+        capacity: int,
+        wait: WaitStrategy | None,
+        name: str | None,
+        keep_outputs: int,
+        start_method: str | None,
+        on_failure: Callable[[StepError, Records], bool],
+        on_crash: Callable[[BaseException], None],
+        progress: Progress,
+        calls: Calls,
+        answers: Answers,
+        hold: Callable[[Deadline], Any],
+        journal: Journal | None,
+    ) -> None:
+        self.layout = layout
+        self.closing = False
+        self.backlog: Tail | None = None
+        output = layout.topology.output
+        self.output_dtype = np.dtype([]) if output is None else record_dtype(output)
+        self.wait_safe: Callable[[int], None] | None = None
+        self.on_outputs: Callable[[], None] | None = None  # nobody keeps outputs of a net
+        self._placement = placement
+        self._fold = fold
+        self._answers = answers
+        self._hold = hold
+        self._journal = journal
+        self._since = 0  # the input from which on outputs are digested
+        self._left: dict[str, Any] | None = None  # what the rings said before they were left
+        self._progress = progress
+        self._named = name
+        self._base = name
+        if name is None and placement.any_remote:
+            self._base = f"engine-{os.getpid()}-{next(_numbers)}"
+        self._rings: dict[int, Ring] = {}
+        self._marks: dict[int, Marks] = {}  # of stages that read several rings
+        self._outlets: dict[Any, Outlet] = {}
+        self.stages: list[Stage | RemoteStage] = []
+        self._overseer: Overseer | None = None
+        self._hooks = Hooks(on_failure, on_crash, _nothing, self._emit, progress.moved)
+        try:
+            self._make_rings(capacity)
+            if layout.outlet is not None:
+                self.backlog = Tail(
+                    layout, self._rings, self._sequence_of, keep_outputs, calls, answers
+                )
+            if placement.any_remote:
+                if journal is not None and journal.local_path is None:
+                    raise UsageError(
+                        "worker processes read the journal themselves, so it must be in a folder; "
+                        f"place='threads' can have it on {journal.disk!r}"
+                    )
+                self._overseer = Overseer(start_method, on_failure, on_crash, progress.moved)
+            for stage in layout.stages:
+                if placement.remote[stage.index]:
+                    self.stages.append(self._remote(stage, step, wait))
+                else:
+                    self.stages.append(self._local(stage, step, wait))
+        except BaseException:
+            for ring in self.rings:
+                ring.close()
+            raise
+        self.producer = self._rings[INPUT].producer()
+
+    @property
+    def rings(self) -> list[Ring]:
+        """All rings, the input ring first."""
+        return [*self._rings.values(), *(marks.ring for marks in self._marks.values())]
+
+    def _make_rings(self, capacity: int) -> None:
+        for ring in self.layout.rings:
+            begin = self._fold.sequence if ring.writer is None else self._fold.made[ring.writer]
+            self._rings[ring.index] = Ring.create(
+                ring.dtype,
+                capacity,
+                self._name_of(ring.index),
+                timestamps=ring.index == INPUT,
+                first_sequence=begin,
+            )
+        for stage in self.layout.stages:
+            if not isinstance(stage.source, Read):
+                name = self._base and f"{self._base}.at{stage.index}"
+                self._marks[stage.index] = Marks.create(name, self._fold.sequences[stage.index])
+
+    def _name_of(self, ring: int) -> str | None:
+        if self._base is None or ring == INPUT:
+            return self._base
+        last = self.layout.outlet == Read(ring)
+        return f"{self._base}.{'out' if last else ring}"
+
+    def _local(self, stage: StageLayout, step: str | None, wait: WaitStrategy | None) -> Stage:
+        marks = self._marks.get(stage.index)
+        made = Stage(
+            stage.machine,
+            self._rings[rings_of(stage.source)[0]],
+            self._hooks,
+            self._fold.steppers[stage.index],
+            self._fold.made[stage.index],
+            source_of(self.layout, stage, self._rings, wait, self._sequence_of, marks),
+            name=stage.name,
+            depth=stage.depth,
+            depth_in=stage.depth_in,
+        )
+        core = self._placement.cores[stage.index]
+        made.on_start = lambda: pin(core)
+        if stage.output is not None:
+            made.output_ring = self._rings[stage.output]
+            last = self.layout.outlet is not None and stage.output in rings_of(self.layout.outlet)
+            self._outlets[made] = Outlet(made.output_ring, self.backlog if last else None)
+        return made
+
+    def _remote(
+        self, stage: StageLayout, step: str | None, wait: WaitStrategy | None
+    ) -> RemoteStage:
+        for ring in rings_of(stage.source):  # its place, before anything is published
+            self._rings[ring].consumer(stage.name).detach()
+        names = {index: ring.name for index, ring in self._rings.items()}
+        marks = {index: mark.ring.name for index, mark in self._marks.items()}
+        spec = WorkerSpec(
+            self.layout.topology,
+            stage.index,
+            step,
+            wait,
+            names,
+            marks,
+            self._placement.cores[stage.index],
+            None if self._journal is None else self._journal.local_path,
+            self._journal is not None and self._journal.level != "none",
+        )
+        assert self._overseer is not None
+        remote = RemoteStage(stage, spec, self._overseer, lambda: self._sequence_of(stage))
+        remote.ring = self._rings[rings_of(stage.source)[0]]
+        remote.output_ring = None if stage.output is None else self._rings[stage.output]
+        return remote
+
+    def start(self) -> None:
+        """Start all stages, the last ones first: who is fed is there before who feeds."""
+        for stage in reversed(self.stages):
+            stage.start()
+        if self._overseer is not None:
+            self._overseer.watch()
+
+    # What local stages call, from their threads.
+
+    def _emit(self, stage: Stage, records: Records) -> None:
+        if self.wait_safe is not None and self._is_last(stage):
+            self.wait_safe(int(records["origin"][-1]) + 1)
+        self._outlets[stage].emit(records, lambda: self._readers_are_gone(stage))
+
+    def _is_last(self, stage: Stage) -> bool:
+        index = self.layout.stages[self.stages.index(stage)].output
+        return self.layout.outlet is not None and index in rings_of(self.layout.outlet)
+
+    def _readers_are_gone(self, stage: Stage) -> bool:
+        index = self.stages.index(stage)
+        ring = self.layout.stages[index].output
+        assert ring is not None
+        readers = self.layout.readers(ring)
+        if readers:
+            return all(self.stages[reader.index].stopped for reader in readers)
+        if self.closing:
+            evict_the_dead(self._rings[ring])
+        return False
+
+    # From any thread.
+
+    def _sequence_of(self, stage: StageLayout) -> int:
+        """How many events of its own stream a stage has let go of."""
+        if isinstance(stage.source, Read):
+            return self._rings[stage.source.ring].released(stage.name)
+        return self._marks[stage.index].sequence
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing more will come out."""
+        return all(stage.stopped for stage in self.stages)
+
+    @property
+    def output_ring(self) -> Ring | None:
+        """The ring of what comes out, if it is one ring."""
+        outlet = self.layout.outlet
+        return self._rings[outlet.ring] if isinstance(outlet, Read) else None
+
+    @property
+    def done(self) -> int:
+        """How many inputs are stepped over by all who take them."""
+        if self._left is not None:
+            return int(self._left["done"])
+        ring = self._rings[INPUT]
+        return min(ring.released(stage.name) for stage in self.layout.readers(INPUT))
+
+    @property
+    def machines(self) -> list[Machine]:
+        return [stage.machine for stage in self.stages]
+
+    def state_as(self, machine: Any) -> Any:
+        """Copies of the states: of one machine its own, else by the names of the stages."""
+        states = {stage.name: stage.state() for stage in self.stages}
+        if isinstance(machine, Machine):
+            return states[machine.name]
+        if self.layout.is_pipeline:
+            return tuple(states.values())
+        return states
+
+    def through(self, end: int) -> bool:
+        """Whether every stage is through with all that descends from inputs below `end`."""
+        ends = {INPUT: end}
+        for stage in self.layout.stages:
+            for ring in rings_of(stage.source):
+                if self._rings[ring].released(stage.name) < ends[ring]:
+                    return False
+            if stage.output is not None:
+                ends[stage.output] = self._rings[stage.output].cursor
+        if self.backlog is None or self.layout.outlet is None:
+            return True
+        return self.backlog.moved_all({ring: ends[ring] for ring in rings_of(self.layout.outlet)})
+
+    def wait_moved(self, seconds: float, over: Callable[[], bool]) -> None:
+        """Sleep until a stage moves on, `seconds` at most, unless it is `over` already."""
+        if self._overseer is None:
+            self._progress.wait(seconds, over)
+            return
+        end = time.monotonic() + seconds
+        nap = _LOOK_FIRST
+        while not over() and (left := end - time.monotonic()) > 0:
+            time.sleep(min(nap, left))
+            nap = min(2 * nap, _LOOK_LAST)
+
+    def wait_for_outputs(self, seconds: float) -> None:
+        """Sleep until there may be more outputs, `seconds` at most."""
+        assert self.layout.outlet is not None
+        rings = [self._rings[ring] for ring in rings_of(self.layout.outlet)]
+        seen = [ring.cursor for ring in rings]
+        self.wait_moved(seconds, lambda: [ring.cursor for ring in rings] != seen)
+
+    def begin_rolling(self) -> None:
+        """From here on outputs are digested."""
+        self._since = self._fold.sequence
+        if self.backlog is not None:
+            self.backlog.rolling = xxhash.xxh3_64()
+            self.backlog.last_output = self._fold.last_output
+
+    def digest_each(self, every: int, on_digest: Callable[[Cut], None]) -> None:
+        """Stages of a net are not held between two inputs: digests are taken now and then."""
+
+    def take_cut(self, deadline: Deadline) -> Cut | None:
+        """The states of all machines before one input; None: they did not come to rest in time.
+
+        Nothing is published meanwhile.
+        """
+        try:
+            with self._hold(deadline):
+                if self._left is not None:
+                    return self._cut_at(self.done)
+                at = self.producer.sequence
+                while not self.through(at):
+                    if deadline.over() or self.stopped:
+                        return None
+                    self.wait_moved(min(deadline.left(), 0.05), lambda: self.through(at))
+                return self._cut_at(at)
+        except WaitTimeout:  # somebody publishes, and waits for room
+            return None
+
+    def _cut_at(self, at: int) -> Cut:
+        parts = [
+            StageCut(
+                stage.name,
+                stage.machine.version,
+                stage.done,
+                stage.made,
+                stage.state(),
+                known_classes(stage.machine),
+            )
+            for stage in self.stages
+        ]
+        since, rolling, last = self._since, xxhash.xxh3_64(), self._fold.last_output
+        if self.backlog is not None and self.backlog.rolling is not None:
+            rolling, last = self.backlog.rolling, self.backlog.last_output
+            self.backlog.rolling = xxhash.xxh3_64()
+        self._since = at
+        return Cut(at, parts, since, rolling.intdigest(), self._answers.before(at), last)
+
+    def leave_rings(self) -> None:
+        """Consumers that others made of the rings keep them until they have read all there is."""
+        self._left = {"done": self.done}
+        self.producer.close()
+        for stage in self.stages:
+            stage.leave()
+        for outlet in self._outlets.values():
+            outlet.close()
+        if self._overseer is not None:
+            self._overseer.close()
+        for ring in self.rings:
+            with contextlib.suppress(RingClosed):  # somebody has closed it, and thus its name
+                ring.unlink()
+
+
+def _nothing(stage: Stage, records: Records) -> None:
+    """There are no answers to be kept."""

@@ -1,0 +1,95 @@
+"""Where the stages of a topology run: in threads of this process, or in processes of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from headrace.compose.layout import Layout
+from headrace.errors import UsageError
+
+THREADS, PROCESSES = "threads", "processes"
+
+Place = str | Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """For each stage whether it has a process of its own, and its core (None: any)."""
+
+    remote: tuple[bool, ...]
+    cores: tuple[int | None, ...]
+
+    @property
+    def special(self) -> bool:
+        """Whether it asks for more than a thread for each stage, anywhere."""
+        return self.any_remote or any(core is not None for core in self.cores)
+
+    @property
+    def any_remote(self) -> bool:
+        """Whether some stage has a process of its own."""
+        return any(self.remote)
+
+
+def place_stages(layout: Layout, place: Place, cores: Sequence[int] | None) -> Placement:
+    """`place`: "threads", "processes", or which of the two by the name of a machine or stage.
+
+    `cores`: numbers of cores, given to the stages in turn. Raises UsageError.
+    """
+    chosen = _by_name(layout, place)
+    given = _cores(cores)
+    count = len(layout.stages)
+    return Placement(
+        tuple(chosen(stage.name, stage.machine.name) == PROCESSES for stage in layout.stages),
+        tuple(given[index % len(given)] if given else None for index in range(count)),
+    )
+
+
+def _by_name(layout: Layout, place: Place):  # type: ignore[no-untyped-def]
+    if isinstance(place, str):
+        _check(place, place)
+        return lambda name, machine: place
+    if not isinstance(place, Mapping):
+        raise UsageError(f"place is 'threads', 'processes', or a dict by stage, not {place!r}")
+    names = {stage.name for stage in layout.stages} | {
+        stage.machine.name for stage in layout.stages
+    }
+    for name, one in place.items():
+        if name not in names:
+            raise UsageError(
+                f"place names a stage {name!r}; there are {', '.join(sorted(names))}"
+            )
+        _check(one, place)
+    return lambda name, machine: place.get(name, place.get(machine, THREADS))
+
+
+def _check(one: object, place: object) -> None:
+    if one not in (THREADS, PROCESSES):
+        raise UsageError(f"place is 'threads', 'processes', or a dict by stage, not {place!r}")
+
+
+def _cores(cores: Sequence[int] | None) -> list[int]:
+    if cores is None:
+        return []
+    given = list(cores)
+    usable = available_cores()
+    for core in given:
+        if core not in usable:
+            raise UsageError(
+                f"cores names core {core!r}; this process may use {sorted(usable)}"
+            )
+    return given
+
+
+def available_cores() -> set[int]:
+    """The numbers of the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return set(os.sched_getaffinity(0))
+    return set(range(os.cpu_count() or 1))
+
+
+def pin(core: int | None) -> None:
+    """Keep the calling thread on one core, where the system can do that (Linux)."""
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})

@@ -1,0 +1,206 @@
+"""What a stage reads: one ring in place, or several brought together, and of these its share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headrace.compose.layout import Layout, Read, Share, StageLayout
+from headrace.compose.rows import shared_out
+from headrace.events import POSITIONS, payload
+from headrace.machine import Machine
+from headrace.ringbuffer import Ring, WaitStrategy
+from headrace.runtime.gathering import Gathered
+from headrace.runtime.marks import Marks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Records = np.ndarray[Any, Any]
+
+
+class Batch:
+    """Events that a stage was handed, as views that are good until `let_go`.
+
+    A failed step's traceback keeps the frames that called it, and whatever these name; so the views
+    have one owner, which lets go of them. `select`: the places of those that are the stage's own;
+    None: all.
+    """
+
+    def __init__(
+        self,
+        events: Records,
+        times: NDArray[np.int64],
+        origins: NDArray[np.int64] | None,
+        first: int,
+        select: NDArray[np.int64] | None = None,
+        positions: NDArray[np.int64] | None = None,
+    ) -> None:
+        self._views: Any = (events, times, origins, positions)
+        self.first = first  # the sequence of the first event
+        self.length = len(events)
+        self.select = select
+
+    def part(self, start: int, end: int) -> tuple[Any, Any, Any, Any]:
+        """Events, ingest times, origins (None: own sequences), select (None: all) of [start, end).
+
+        The places in `select` count from `start`.
+        """
+        events, times, origins, _ = self._views
+        select = self.select
+        if start == 0 and end == self.length:
+            return events, times, origins, select
+        if select is not None:
+            begin, upto = np.searchsorted(select, (start, end))
+            select = select[begin:upto] - start
+        part = slice(start, end)
+        return events[part], times[part], None if origins is None else origins[part], select
+
+    @property
+    def times(self) -> NDArray[np.int64]:
+        """Ingest times of all events."""
+        times: NDArray[np.int64] = self._views[1]
+        return times
+
+    @property
+    def count(self) -> int:
+        """How many events are the stage's own."""
+        return self.length if self.select is None else len(self.select)
+
+    def positions(self, places: Any) -> Records:
+        """The positions of events at some places."""
+        positions: Records = self._views[3][places]
+        return positions
+
+    def event(self, index: int) -> Records:
+        """A copy of one event, an array of length 1."""
+        copy: Records = self._views[0][index : index + 1].copy()
+        return copy
+
+    def origin(self, index: int) -> int:
+        """Which of the engine's own inputs the event descends from."""
+        origins = self._views[2]
+        return self.first + index if origins is None else int(origins[index])
+
+    def time_ns(self, index: int) -> int:
+        """When that input was published."""
+        return int(self._views[1][index])
+
+    def let_go(self) -> None:
+        self._views = None
+
+
+class RingSource:
+    """One ring, read in place: the input ring's events are bare, other rings have records."""
+
+    def __init__(
+        self,
+        ring: Ring,
+        machine: Machine,
+        name: str,
+        wait: WaitStrategy | None,
+        shares: tuple[Share, ...] = (),
+        depth: int = 0,
+    ) -> None:
+        self._bare = ring.timestamps
+        self._event = machine.event
+        self._shares = shares
+        self._depth = depth
+        self.consumer = ring.consumer(name, wait=wait)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the ring has ended and all is read."""
+        return self.consumer.ended
+
+    @property
+    def sequence(self) -> int:
+        """All events below are let go of."""
+        return self.consumer.sequence
+
+    def poll(self, size_max: int) -> Batch | None:
+        """Wait for the next batch; None: the ring has ended."""
+        batch = self.consumer.poll(size_max, None)
+        if not len(batch):
+            return None
+        first = self.consumer.batch_sequence
+        if self._bare:
+            select = shared_out(batch, first, self._shares)
+            return Batch(batch, self.consumer.times, None, first, select)
+        events = payload(batch, self._event)
+        select = shared_out(events, first, self._shares)
+        positions = batch[POSITIONS] if self._depth else None
+        return Batch(events, batch["input_time_ns"], batch["origin"], first, select, positions)
+
+    def release(self, count: int | None = None) -> None:
+        """Let go of the batch, or of its first events."""
+        self.consumer.release(count)
+
+    def close(self) -> None:
+        """Leave the ring."""
+        self.consumer.close()
+
+
+class GatheredSource:
+    """Several rings, brought together into one stream; counts its events itself.
+
+    `marks`: told how far the stage is, before the rings' slots are let go of.
+    """
+
+    def __init__(
+        self, gathered: Gathered, shares: tuple[Share, ...], depth: int, marks: Marks
+    ) -> None:
+        self._gathered = gathered
+        self._shares = shares
+        self._depth = depth
+        self._marks = marks
+        self._out = 0  # events handed out and not let go of
+        self.sequence = marks.sequence
+        gathered.resume(marks.bounds)
+        self.ended = False
+
+    def poll(self, size_max: int) -> Batch | None:
+        """Wait for the next batch, of any size; None: all rings have ended."""
+        rows = self._gathered.wait()
+        if rows is None:
+            self.ended = True
+            return None
+        self._out = len(rows)
+        select = shared_out(rows.events, self.sequence, self._shares)
+        positions = rows.positions[:, : self._depth] if self._depth else None
+        return Batch(rows.events, rows.times, rows.origins, self.sequence, select, positions)
+
+    def release(self, count: int | None = None) -> None:
+        """Let go of the batch; of a part of it nothing: its rings are let go of together."""
+        if count is not None:
+            return
+        self.sequence += self._out
+        self._out = 0
+        self._marks.keep(self.sequence, self._gathered.bounds)
+        self._gathered.release()
+
+    def close(self) -> None:
+        """Leave the rings."""
+        self._gathered.close()
+
+
+Source = RingSource | GatheredSource
+
+
+def source_of(
+    layout: Layout,
+    stage: StageLayout,
+    rings: dict[int, Ring],
+    wait: WaitStrategy | None,
+    sequence_of: Callable[[StageLayout], int],
+    marks: Marks | None,
+) -> Source:
+    """What a stage of a layout reads. `marks`: its own, if it reads several rings."""
+    if isinstance(stage.source, Read):
+        ring = rings[stage.source.ring]
+        return RingSource(ring, stage.machine, stage.name, wait, stage.shares, stage.depth_in)
+    assert marks is not None
+    gathered = Gathered(layout, stage.source, stage.name, rings, sequence_of, stage.machine.event)
+    return GatheredSource(gathered, stage.shares, stage.depth_in, marks)

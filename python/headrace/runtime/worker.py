@@ -1,0 +1,198 @@
+"""A worker: a process that runs one stage of a topology.
+
+It attaches to the rings by name, takes the stage's place in them, and steps. It is told nothing
+that it could not be told again: whoever takes its place when it dies begins where it had let go,
+and publishes nothing that is out already.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from headrace.compose.layout import INPUT, Read, StageLayout, lay_out, rings_of
+from headrace.errors import HeadraceError, StepError
+from headrace.journal.states import encode_state, known_classes
+from headrace.ringbuffer import Ring, WaitStrategy, liveness
+from headrace.runtime import messages
+from headrace.runtime.marks import Marks
+from headrace.runtime.outlet import Outlet
+from headrace.runtime.placing import pin
+from headrace.runtime.recorder import CONSUMER as JOURNAL_READER
+from headrace.runtime.restoring import Restored
+from headrace.runtime.sources import source_of
+from headrace.runtime.stage import Hooks, Records, Stage, id_of
+
+_PARENT_LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """What a worker must know: which stage of which topology, and the names of its rings."""
+
+    topology: Any
+    index: int
+    step: str | None
+    wait: WaitStrategy | None
+    rings: dict[int, str | None]
+    marks: dict[int, str | None]
+    core: int | None
+    journal: str | None
+    safe_first: bool  # outputs wait until the journal has their inputs
+
+
+def run_worker(spec: WorkerSpec, pipe: Connection, parent: tuple[int, int]) -> None:
+    """The main function of a worker; `parent`: pid and start time of whom it ends with."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine decides when its workers end
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        Worker(spec, pipe, parent).run()
+    except BaseException as error:
+        text = f"{type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):
+            pipe.send_bytes(messages.encode(messages.Crashed(text, traceback.format_exc())))
+
+
+class Worker:
+    """One stage, its rings, and the pipe to the engine."""
+
+    def __init__(self, spec: WorkerSpec, pipe: Connection, parent: tuple[int, int]) -> None:
+        self._pipe = pipe
+        self._parent = parent
+        self._sending = threading.Lock()
+        self._decided = threading.Semaphore(0)
+        self._go_on = False
+        self._crash: BaseException | None = None
+        layout = lay_out(spec.topology, in_order=spec.journal is not None)
+        self._layout, self._own = layout, layout.stages[spec.index]
+        pin(spec.core)
+        rings = {ring: Ring.attach(str(spec.rings[ring])) for ring in self._needed()}
+        self._marks = {
+            index: Marks(Ring.attach(str(name))) for index, name in spec.marks.items()
+        }
+        self._rings = rings
+        own = self._own
+        hooks = Hooks(self._on_failure, self._on_crash, _nothing, self._emit, _not_at_all)
+        source = source_of(
+            layout, own, rings, spec.wait, self._sequence_of, self._marks.get(own.index)
+        )
+        self._waits_for_journal = spec.journal is not None and spec.safe_first
+        self._is_last = layout.outlet is not None and own.output in rings_of(layout.outlet)
+        restored = Restored(spec.topology, own.index, spec.step, source.sequence)
+        if spec.journal is not None:
+            restored.from_journal(spec.journal, rings[INPUT])
+        self._origin = restored.origin
+        self._stage = Stage(
+            own.machine,
+            rings[rings_of(own.source)[0]],
+            hooks,
+            restored.stepper,
+            restored.made,
+            source,
+            name=own.name,
+            depth=own.depth,
+            depth_in=own.depth_in,
+        )
+        self._outlet: Outlet | None = None
+        self._published = (-1, -1)  # the id of the last record that is out
+        if own.output is not None:
+            ring = rings[own.output]
+            self._stage.output_ring = ring
+            newest = ring.newest()
+            if newest is not None:
+                self._published = id_of(newest[0])
+            self._outlet = Outlet(ring, None)
+
+    def _needed(self) -> set[int]:
+        """The rings it reads and writes, and those that say how far these are complete."""
+        return set(range(len(self._layout.rings)))
+
+    def _sequence_of(self, stage: StageLayout) -> int:
+        if isinstance(stage.source, Read):
+            return self._rings[stage.source.ring].released(stage.name)
+        return self._marks[stage.index].sequence
+
+    def run(self) -> None:
+        """Step until the source has ended."""
+        self._send(messages.Started(self._stage.done, self._origin))
+        threading.Thread(target=self._listen, name="headrace-pipe", daemon=True).start()
+        self._stage.run()
+        if self._crash is not None:
+            raise self._crash
+        self._send(messages.Ended(self._state()))
+
+    def _send(self, message: messages.FromWorker) -> None:
+        with self._sending:
+            self._pipe.send_bytes(messages.encode(message))
+
+    def _listen(self) -> None:
+        """Hear what the engine says; end when it is gone."""
+        while True:
+            try:
+                while not self._pipe.poll(_PARENT_LOOK_SECONDS):
+                    if not liveness.is_alive(*self._parent):
+                        os._exit(1)
+                message = messages.decode_to_worker(self._pipe.recv_bytes())
+            except (OSError, EOFError):
+                os._exit(0)
+            if isinstance(message, messages.Decision):
+                self._go_on = message.go_on
+                self._decided.release()
+            else:
+                self._send(self._state())
+
+    def _state(self) -> messages.State:
+        try:
+            state = self._stage.state()
+            return messages.State(encode_state(state, known_classes(self._own.machine)), "")
+        except HeadraceError as error:
+            return messages.State(b"", str(error))
+
+    # What the stage calls.
+
+    def _on_failure(self, error: StepError, event: Records) -> bool:
+        self._send(messages.failed(error, event))
+        self._decided.acquire()
+        return self._go_on
+
+    def _on_crash(self, error: BaseException) -> None:
+        self._crash = error
+
+    def _emit(self, stage: Stage, records: Records) -> None:
+        """Publish what is not out yet."""
+        if self._published >= id_of(records[0]):
+            sequence, index = self._published
+            inputs = records["input_sequence"]
+            new = (inputs > sequence) | ((inputs == sequence) & (records["output_index"] > index))
+            records = records[np.flatnonzero(new)]
+        if len(records):
+            assert self._outlet is not None
+            if self._is_last and self._waits_for_journal:
+                self._wait_safe(int(records["origin"][-1]) + 1)
+            self._outlet.emit(records, lambda: False)
+
+    def _wait_safe(self, end: int) -> None:
+        """Wait until the journal has let go of all inputs before `end`: then they are safe."""
+        nap = 0.0
+        while self._rings[INPUT].released(JOURNAL_READER) < end:
+            time.sleep(nap)
+            nap = min(nap + 0.00001, 0.001)
+
+
+def _nothing(stage: Stage, records: Records) -> None:
+    """Nobody else has to know of records that were made."""
+
+
+def _not_at_all() -> None:
+    """Nobody waits in this process."""
+
+
