@@ -91,8 +91,8 @@ SUPERVISION_MUTANTS = [
         TABLE),
     Planted(
         "exits in the mailbox not seen", "what has ended is asked, and waited for", NODE,
-        "            if given.run in runs:\n                self._mailbox.remove(given)\n",
-        "            if given.run not in runs:\n                self._mailbox.remove(given)\n",
+        "        self._take_exits_of(records)\n        for record in records:\n            if record.state",
+        "        for record in records:\n            if record.state",
         RANDOM),
     Planted(
         "giving up is an error", "a transient supervisor is started again", NODE,
