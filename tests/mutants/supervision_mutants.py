@@ -10,6 +10,7 @@ LIVE = PYTHON + "supervision/live.py"
 PROCESSES, THREADS = PYTHON + "supervision/processes.py", PYTHON + "supervision/threads.py"
 TABLE = "unit/test_supervision_table.py::test_table"
 UNIT = "unit/test_supervision.py::"
+RUNNING = "unit/test_supervision_live.py::"
 RANDOM = "property/test_supervision_invariants.py::test_promises"
 CRASH = "crash/test_supervision_processes.py::"
 
@@ -91,7 +92,8 @@ SUPERVISION_MUTANTS = [
         TABLE),
     Planted(
         "exits in the mailbox not seen", "what has ended is asked, and waited for", NODE,
-        "        self._take_exits_of(records)\n        for record in records:\n            if record.state",
+        "        self._take_exits_of(records)\n        for record in records:\n"
+        "            if record.state",
         "        for record in records:\n            if record.state",
         RANDOM),
     Planted(
@@ -118,7 +120,7 @@ SUPERVISION_MUTANTS = [
         "interrupted twice, asked twice", "the second Ctrl-C leaves children behind", LIVE,
         "        except BaseException:\n            self.kill()\n",
         "        except BaseException:\n            self.ask_to_stop()\n",
-        UNIT + "test_interrupted_twice"),
+        RUNNING + "test_interrupted_twice"),
     Planted(
         "Ctrl-C reaches the children", "they end out of order", PROCESSES,
         "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n",
@@ -133,5 +135,5 @@ SUPERVISION_MUTANTS = [
         "a thread that is not given up", "a deaf thread holds all up", THREADS,
         '        self._ending.ended(\n            Exit("killed", f"thread',
         '        str(\n            Exit("killed", f"thread',
-        UNIT + "test_a_thread_that_does_not_stop_is_given_up_by_name"),
+        RUNNING + "test_a_thread_that_does_not_stop_is_given_up_by_name"),
 ]  # fmt: skip
