@@ -6,7 +6,6 @@ from mutants.planting import PYTHON, Planted
 
 NODE, CORE = PYTHON + "supervision/node.py", PYTHON + "supervision/core.py"
 WINDOW, REQUESTS = PYTHON + "supervision/intensity.py", PYTHON + "supervision/requests.py"
-LIVE = PYTHON + "supervision/live.py"
 PROCESSES, THREADS = PYTHON + "supervision/processes.py", PYTHON + "supervision/threads.py"
 TABLE = "unit/test_supervision_table.py::test_table"
 UNIT = "unit/test_supervision.py::"
@@ -72,9 +71,9 @@ SUPERVISION_MUTANTS = [
         TABLE),
     Planted(
         "killed while it answers", "whoever has asked waits for ever", NODE,
-        "        if isinstance(self._goal, Answering):\n            self.answer(",
-        "        if self._goal is None:\n            self.answer(",
-        RANDOM),
+        '            self.answer(self._goal.request, "ended")\n',
+        "            pass\n",
+        UNIT + "test_a_killed_tree_answers_what_it_was_asked"),
     Planted(
         "brutal_kill asks first", "it may not", NODE,
         'brutal = record.child.shutdown == "brutal_kill"',
@@ -117,11 +116,6 @@ SUPERVISION_MUTANTS = [
         "    elif record.state == RESTARTING:\n",
         TABLE),
     Planted(
-        "interrupted twice, asked twice", "the second Ctrl-C leaves children behind", LIVE,
-        "        except BaseException:\n            self.kill()\n",
-        "        except BaseException:\n            self.ask_to_stop()\n",
-        RUNNING + "test_interrupted_twice"),
-    Planted(
         "Ctrl-C reaches the children", "they end out of order", PROCESSES,
         "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n",
         "    signal.signal(signal.SIGINT, signal.default_int_handler)\n",
@@ -132,8 +126,14 @@ SUPERVISION_MUTANTS = [
         "    if not asked and code in",
         CRASH + "test_exit_codes"),
     Planted(
-        "a thread that is not given up", "a deaf thread holds all up", THREADS,
-        '        self._ending.ended(\n            Exit("killed", f"thread',
-        '        str(\n            Exit("killed", f"thread',
+        "a thread that is given up without a word", "nobody knows that it still runs", THREADS,
+        'Exit("killed", f"thread {self.name!r} cannot',
+        'Exit("shutdown", f"thread {self.name!r} cannot',
         RUNNING + "test_a_thread_that_does_not_stop_is_given_up_by_name"),
+    Planted(
+        "what has ended by itself stays open", "its successor finds the journal locked", THREADS,
+        "            with contextlib.suppress(BaseException):  # what has ended it, is told\n"
+        "                self.value.close()\n",
+        "",
+        RUNNING + "test_something_that_ends_by_itself_is_opened_anew"),
 ]  # fmt: skip

@@ -132,3 +132,14 @@ def test_a_killed_tree_asks_nobody() -> None:
     assert [each.path for each in tree.trace if each.what == "ask"] == []
     assert tree.down is not None
     assert tree.down.reason == KILLED
+
+
+def test_a_killed_tree_answers_what_it_was_asked() -> None:
+    spec = hr.Supervisor("one_for_one", [hr.Child("a", nothing, shutdown="infinity")])
+    tree = VirtualTree(spec, {"a": Script(stop_s=None)})
+    tree.start()
+    assert tree.terminate_child("a") is None  # which is under way
+    assert tree.delete_child("a") is None  # which waits
+    tree.kill()
+    answers = [tree.answer(1), tree.answer(2)]
+    assert [each.outcome for each in answers if each is not None] == ["ended", "ended"]

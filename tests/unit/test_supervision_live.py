@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import headrace as hr
-from headrace.errors import ChildRefused, StartFailed, SupervisorFailed, WaitTimeout
+from headrace.errors import ChildRefused, EngineStopped, StartFailed, SupervisorFailed, WaitTimeout
 from headrace.supervision import (
     IGNORE,
     KILLED,
@@ -267,6 +267,9 @@ def test_something_that_ends_by_itself_is_opened_anew() -> None:
     with pytest.raises(SupervisorFailed, match="MemoryError: gone"):
         tree.wait(WAIT_S)
     assert len({id(each.value) for each in starts.all}) == 2
+    for each in starts.all:
+        with pytest.raises(EngineStopped):
+            each.value.publish(1)
 
 
 def open_engine() -> hr.Engine:
