@@ -35,6 +35,7 @@ from headrace.runtime.messages import WorkerError
 from headrace.runtime.opening import Opening
 
 Key = tuple[str, int, int, bytes]
+_LOST = "the journal has lost its input {:,}"
 
 
 class KeptLetters:
@@ -96,7 +97,7 @@ class KeptLetters:
             error=kind,
             message=message,
             traceback=lines,
-            retries=0,
+            retries=letter.retries,
             journal=self.journal,
         )
 
@@ -163,6 +164,9 @@ class KeptLetters:
             # What was passed over is not stepped, also if it is waiting since it was lost again.
             stepped = letter.origin >= begin and letter.number not in self._passed_over
             if letter.fate == WAITING and stepped and key not in met:
+                if letter.machine == self._first and not _is_in(opening, letter):
+                    self.box.mark(letter.number, LOST, why=_LOST.format(letter.origin))
+                    continue
                 why = "the machine has stepped over it when its journal was opened"
                 self.box.mark(letter.number, STEPPED, why=why)
 
@@ -175,8 +179,7 @@ class KeptLetters:
                 self.box.mark(number, WAITING, why=why)
         for letter in self._of_this_journal():
             if letter.origin >= end:
-                why = f"the journal has lost its input {letter.origin:,}"
-                self.box.mark(letter.number, LOST, why=why)
+                self.box.mark(letter.number, LOST, why=_LOST.format(letter.origin))
 
     def _of_this_journal(self) -> Iterator[Letter]:
         """Letters whose inputs are in the journal that is open."""
@@ -197,6 +200,16 @@ def find_reinjected(reader: Reader, begin: int, letters: str, number: int) -> in
             if isinstance(note, Reinjected) and (note.letters, note.letter) == (letters, number):
                 return note.sequence
     return None
+
+
+def _is_in(opening: Opening, letter: Letter) -> bool:
+    """Whether a letter's input is in the journal, and not another one in its place."""
+    reader = Reader(opening.settings.disk, opening.settings.path)
+    for frame in reader.frames(reader.start_of(letter.origin)):
+        if letter.origin < frame.header.end:
+            found = frame.events[letter.origin - frame.first_sequence]
+            return bool(found.tobytes() == letter.event.tobytes())
+    return False
 
 
 def told_of(error: StepError) -> tuple[str, str, str]:
