@@ -2,14 +2,15 @@
 
 A ring buffer in shared memory puts events into one order; state machines, `step(state, event) ->
 (state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`. Machines:
-`machine`, `Machine`, `Native`, `Pipeline`. Running them: `Engine`, `DeadLetter`. Keeping their
-inputs: `Journal`, and what failed: `DeadLetters`; going back in time: `replay`, `History`. Systems
-of machines that talk to each other: `System`, `Node`, `on`, and the effects `send`, `reply`,
-`timer`, `cancel`, `persist`, `postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`;
-live: `connect`, and `headrace.live`; every state that they can reach: `explore`. Checking what
-clients saw: `Operation`, `linearizable`, `sequentially_consistent`, `list_anomalies`. What can go
-wrong: `errors`. The definition of what is right: `headrace.reference`, and `headrace.testing` to
-hold machines of your own to it.
+`machine`, `Machine`, `Native`; put together: `>>`, `chain`, `shard`, `fanout`. Running them:
+`Engine`, `DeadLetter`. Keeping their inputs: `Journal`, and what failed: `DeadLetters`; going back
+in time: `replay`, `History`. Systems of machines that talk to each other: `System`, `Node`, `on`,
+and the effects `send`, `reply`, `timer`, `cancel`, `persist`, `postpone`; in a simulated world:
+`Simulation`, `Chaos`, `faults`; live: `connect`, and `headrace.live`; every state that they can
+reach: `explore`. Keeping all of it alive: `Supervisor`, `Child`, and `headrace.supervision`.
+Checking what clients saw: `Operation`, `linearizable`, `sequentially_consistent`,
+`list_anomalies`. What can go wrong: `errors`. The definition of what is right:
+`headrace.reference`, and `headrace.testing` to hold machines of your own to it.
 """
 
 from headrace import errors, wait
@@ -21,7 +22,7 @@ from headrace.checking import (
     list_anomalies,
     sequentially_consistent,
 )
-from headrace.compose import Pipeline
+from headrace.compose import Pipeline, Topology, chain, fanout, shard
 from headrace.exploring import Exploration, explore
 from headrace.journal import DeadLetters, Journal
 from headrace.live import connect
@@ -41,6 +42,7 @@ from headrace.simulation import (
     faults,
     shrink,
 )
+from headrace.supervision import Child, Supervisor
 from headrace.system import (
     Caller,
     Client,
@@ -66,6 +68,7 @@ __all__ = [
     "Caller",
     "Change",
     "Chaos",
+    "Child",
     "Client",
     "Consumer",
     "ConsumerInfo",
@@ -95,12 +98,16 @@ __all__ = [
     "Ring",
     "Run",
     "Simulation",
+    "Supervisor",
     "System",
+    "Topology",
     "View",
     "cancel",
+    "chain",
     "connect",
     "errors",
     "explore",
+    "fanout",
     "faults",
     "get_include",
     "linearizable",
@@ -114,6 +121,7 @@ __all__ = [
     "request",
     "send",
     "sequentially_consistent",
+    "shard",
     "shrink",
     "timer",
     "wait",

@@ -44,6 +44,7 @@ def words(text: str) -> str:
         (["linearizable", "-h"], ["--consistency", "sequential", "--html", "--svg"]),
         (["dead-letters", "-h"], ["--show", "--reinject", "--journal", "--all", "--discard"]),
         (["rings", "-h"], ["--clean", "--dry-run", "--damaged", "--json"]),
+        (["top", "-h"], ["--json", "--interval", "--count", "[HOST:]PORT", "SIGSTOP"]),
     ],
 )
 def test_help(

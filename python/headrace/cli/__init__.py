@@ -1,4 +1,4 @@
-"""The command line: `headrace run`, `replay`, `debug`, `simulate`, `linearizable`, `journal`, ...
+"""The command line: `headrace run`, `replay`, `debug`, `simulate`, `top`, `journal`, ...
 
 Also `python -m headrace`.
 """
@@ -24,6 +24,7 @@ from .rings import rings as _rings
 from .run import run as _run
 from .serve import serve as _serve
 from .simulate import simulate as _simulate
+from .top import top as _top
 
 __all__ = ["app", "main"]
 
@@ -47,6 +48,7 @@ app.command("anomalies", help=_helptext.ANOMALIES, no_args_is_help=True)(_anomal
 app.add_typer(_journal, name="journal", help=_helptext.JOURNAL)
 app.command("dead-letters", help=_helptext.DEAD_LETTERS, no_args_is_help=True)(_dead_letters)
 app.command("rings", help=_helptext.RINGS)(_rings)
+app.command("top", help=_helptext.TOP)(_top)
 
 
 def _print_version(wanted: bool) -> None:

@@ -4,7 +4,9 @@ from headrace.replay.branch import Branch
 from headrace.replay.changes import Change
 from headrace.replay.fold import Fold
 from headrace.replay.history import History, Moment
+from headrace.replay.net_fold import NetFold, fold_of
 from headrace.replay.parting import Parting, Rehearsal, rehearse
+from headrace.replay.passing import PassedOver
 from headrace.replay.replay import Replay, replay
 
 __all__ = [
@@ -13,9 +15,12 @@ __all__ = [
     "Fold",
     "History",
     "Moment",
+    "NetFold",
     "Parting",
+    "PassedOver",
     "Rehearsal",
     "Replay",
+    "fold_of",
     "rehearse",
     "replay",
 ]

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from headrace.compose import Pipeline, stages_of
+from headrace.compose import Pipeline, Topology, stages_of
+from headrace.compose.topology import machines_of
 from headrace.engine import Stepper
 from headrace.engine.copying import copy_state
 from headrace.errors import JournalMismatch, StepError
@@ -21,20 +22,21 @@ from headrace.events import payload, record_dtype
 from headrace.journal.snapshots import Snapshot, StageState
 from headrace.journal.states import decode_state, encode_state, known_classes
 from headrace.machine import Machine
+from headrace.replay.passing import PassedOver
 from headrace.state import state_digest
 
 Records = np.ndarray[Any, Any]
 OnFailure = Callable[[StepError, Records], bool]  # whether to go on with the next event
 
 
-def name_of(machine: Machine | Pipeline) -> str:
-    """The name of a machine or a pipeline."""
-    return " >> ".join(each.name for each in stages_of(machine))
+def name_of(machine: Machine | Topology) -> str:
+    """The name of a machine or a topology."""
+    return machine.name if isinstance(machine, Machine) else repr(machine)
 
 
-def version_of(machine: Machine | Pipeline) -> str:
-    """The version of a machine; of a pipeline, all of them."""
-    return " >> ".join(str(each.version) for each in stages_of(machine))
+def version_of(machine: Machine | Topology) -> str:
+    """The version of a machine; of a topology, all of them."""
+    return " >> ".join(str(each.version) for each in machines_of(machine))
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,12 @@ class Fold:
         self.last_output = (-1, -1)  # the id of the last output record
         self._sequences = [0] * len(self.machines)  # of the next event of each
         self._on_failure = on_failure
+        self.passed_over = PassedOver()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the stages."""
+        return [each.name for each in self.machines]
 
     @property
     def state(self) -> Any:
@@ -116,11 +124,6 @@ class Fold:
         self.sequence = first + len(events)
         return self._joined(parts)
 
-    def pass_over(self) -> None:
-        """Go past the next input as if its step had failed."""
-        self.sequence += 1
-        self._sequences[0] += 1
-
     def _joined(self, parts: list[Records]) -> Records:
         if len(parts) == 1:
             made = parts[0]
@@ -149,15 +152,20 @@ class Fold:
         first = self._sequences[depth]
         start = 0
         while start < len(events):
-            failure = None
+            name, failure = self.machines[depth].name, None
+            stop = start + self.passed_over.next_in(name, events[start:], first + start)
+            if stop == start:
+                start += 1
+                self._sequences[depth] = first + start
+                continue
             try:
                 records = stepper.run(
-                    events[start:],
-                    times[start:],
+                    events[start:stop],
+                    times[start:stop],
                     first + start,
-                    None if origins is None else origins[start:],
+                    None if origins is None else origins[start:stop],
                 )
-                self._sequences[depth] = first + len(events)
+                self._sequences[depth] = first + stop
             except StepError as error:
                 records, error.partial = error.partial, None
                 failure = error.with_traceback(None)
@@ -165,7 +173,8 @@ class Fold:
             if records is not None and len(records):
                 self._pass_on(depth, records, parts)
             if failure is None:
-                break
+                start = stop
+                continue
             start = failure.sequence - first
             failure.origin = first + start if origins is None else int(origins[start])
             failure.time_ns = int(times[start])
@@ -226,21 +235,23 @@ class Fold:
         """What a snapshot keeps of each machine. Raises StateError."""
         return [
             StageState(
-                each.name,
+                name,
                 each.version,
                 sequence,
                 made,
                 encode_state(stepper.checkpointed(), known_classes(each)),
             )
-            for each, stepper, sequence, made in zip(
-                self.machines, self.steppers, self._sequences, self.made, strict=True
+            for name, each, stepper, sequence, made in zip(
+                self.names, self.machines, self.steppers, self._sequences, self.made, strict=True
             )
         ]
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot. Raises JournalMismatch, StateError, MachineError."""
         names = [(stage.name, stage.version) for stage in snapshot.stages]
-        have = [(each.name, each.version) for each in self.machines]
+        have = [
+            (name, each.version) for name, each in zip(self.names, self.machines, strict=True)
+        ]
         if names != have:
             raise JournalMismatch(
                 f"the snapshot before input {snapshot.sequence:,} is of {_named(names)}, and "

@@ -19,7 +19,7 @@ from headrace.journal import Journal
 from headrace.journal.recovery import Recovery
 from headrace.journal.settings import as_journal
 from headrace.machine import Machine
-from headrace.replay import Fold
+from headrace.replay import Fold, fold_of
 from headrace.ringbuffer import Ring, WaitStrategy
 from headrace.runtime.answers import Answers, check_client
 from headrace.runtime.calls import Calls
@@ -80,7 +80,7 @@ class Engine(Reinjecting):
         dead_letters: str | os.PathLike[str] | Journal | None = None,
     ) -> None:
         check_options(on_error, dead_letters, keep_outputs, dead_letters_max)
-        layout = lay_out(as_topology(machine))
+        layout = lay_out(as_topology(machine), in_order=journal is not None)
         placement = place_stages(layout, place, cores)
         self._event = machine.event
         self.machine = machine
@@ -99,14 +99,14 @@ class Engine(Reinjecting):
         settings = None if journal is None else as_journal(journal)
         self._answers = Answers(CLIENTS_MAX if settings is None else settings.clients_max)
         opening = None
-        kept = None if dead_letters is None else KeptLetters(dead_letters, layout.stages)
+        kept = None if dead_letters is None else KeptLetters(dead_letters, layout)
         self._letters = kept
         try:
             if settings is not None:
                 keep = self._recovered.append if keep_outputs else None
-                past = None if kept is None else kept.passed_over
+                look = None if kept is None else kept.look_at
                 opening = Opening(
-                    settings, machine, step, self._failures, self._answers, keep, past
+                    settings, machine, step, self._failures, self._answers, keep, look
                 )
             self._line = self._make_line(
                 opening, step, capacity, wait, name, keep_outputs, layout, placement, start_method
@@ -155,6 +155,7 @@ class Engine(Reinjecting):
         return Net(
             layout,
             placement,
+            fold_of(self.machine, step) if opening is None else opening.fold,
             step=step,
             capacity=capacity,
             wait=wait,
@@ -165,6 +166,9 @@ class Engine(Reinjecting):
             on_crash=self._failures.halt,
             progress=Progress(),
             calls=self._calls,
+            answers=self._answers,
+            hold=self._hold,
+            journal=None if opening is None else opening.settings,
         )
 
     def _on_failure(self, error: StepError, event: Records) -> bool:
