@@ -2,13 +2,13 @@
 
 A ring buffer in shared memory puts events into one order; state machines, `step(state, event) ->
 (state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`. Machines:
-`machine`, `Machine`, `Native`; put together: `>>`, `chain`, `shard`, `fanout`. Running them:
-`Engine`, `DeadLetter`. Keeping their inputs: `Journal`, and what failed: `DeadLetters`; going back
-in time: `replay`, `History`. Systems of machines that talk to each other: `System`, `Node`, `on`,
-and the effects `send`, `reply`, `timer`, `cancel`, `persist`, `postpone`; in a simulated world:
+`machine`, `Machine`, `Native`; put together: `>>`, `chain`, `shard`, `fanout`, `draw`. Running
+them: `Engine`, `DeadLetter`. Keeping their inputs: `Journal`, and what failed: `DeadLetters`; going
+back in time: `replay`, `History`. Keeping all of it alive: `Supervisor`, `Child`, and
+`headrace.supervision`. Systems of machines that talk to each other: `System`, `Node`, `on`, and the
+effects `send`, `reply`, `timer`, `cancel`, `persist`, `postpone`; in a simulated world:
 `Simulation`, `Chaos`, `faults`; live: `connect`, and `headrace.live`; every state that they can
-reach: `explore`. Keeping all of it alive: `Supervisor`, `Child`, and `headrace.supervision`.
-Checking what clients saw: `Operation`, `linearizable`, `sequentially_consistent`,
+reach: `explore`. Checking what clients saw: `Operation`, `linearizable`, `sequentially_consistent`,
 `list_anomalies`. What can go wrong: `errors`. The definition of what is right:
 `headrace.reference`, and `headrace.testing` to hold machines of your own to it.
 """
@@ -22,7 +22,17 @@ from headrace.checking import (
     list_anomalies,
     sequentially_consistent,
 )
-from headrace.compose import Pipeline, Topology, chain, fanout, shard
+from headrace.compose import (
+    Chain,
+    Fanout,
+    Pipeline,
+    Shard,
+    Topology,
+    chain,
+    draw,
+    fanout,
+    shard,
+)
 from headrace.exploring import Exploration, explore
 from headrace.journal import DeadLetters, Journal
 from headrace.live import connect
@@ -66,6 +76,7 @@ from headrace.system import (
 __all__ = [
     "Branch",
     "Caller",
+    "Chain",
     "Change",
     "Chaos",
     "Child",
@@ -79,6 +90,7 @@ __all__ = [
     "Effect",
     "Engine",
     "Exploration",
+    "Fanout",
     "History",
     "Journal",
     "Machine",
@@ -97,6 +109,7 @@ __all__ = [
     "Replay",
     "Ring",
     "Run",
+    "Shard",
     "Simulation",
     "Supervisor",
     "System",
@@ -105,6 +118,7 @@ __all__ = [
     "cancel",
     "chain",
     "connect",
+    "draw",
     "errors",
     "explore",
     "fanout",
