@@ -55,13 +55,14 @@ def test_opened_again_and_again(snapshot: bool) -> None:
     assert fates() == [(n, -1, "waiting") for n in (1, 2, 4, 5, 7, 8)]
 
 
-def test_letters_of_inputs_from_before() -> None:
+@pytest.mark.parametrize("machine", [logbook, shard(logbook, by="key", n=2)], ids=["one", "two"])
+def test_letters_of_inputs_from_before(machine: Any) -> None:
     """The journal is older than its letters."""
-    running = hr.Engine(logbook, journal=small("j"))
+    running = hr.Engine(machine, journal=small("j"))
     running.publish(amounts(1, -2, 3))
     with pytest.raises(StepError):
         running.close()
-    with engine(logbook, "j") as running:
+    with engine(machine, "j"):
         assert fates() == [(1, -2, "waiting")]
         assert hr.DeadLetters("dead")[0].input_time_ns > 0
 
