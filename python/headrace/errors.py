@@ -66,6 +66,7 @@ __all__ = [
     "HeadraceError",
     "HistoryGone",
     "InputError",
+    "InputFull",
     "InternalError",
     "JournalDamaged",
     "JournalError",
@@ -144,6 +145,12 @@ class SupervisorFailed(HeadraceError):
     def __init__(self, message: str, reason: Any) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class InputFull(HeadraceError):
+    """The input ring of an engine with on_full="error" is full; `published` events went in."""
+
+    published: int = 0
 
 
 class OutputsUnread(UsageError):

@@ -22,10 +22,11 @@ from headrace.events import record_dtype
 from headrace.journal.settings import Journal
 from headrace.journal.states import known_classes
 from headrace.machine import Machine
-from headrace.metrics import Board, describe
+from headrace.metrics import Board
 from headrace.replay import Fold
-from headrace.ringbuffer import Ring, WaitStrategy, liveness
+from headrace.ringbuffer import Ring, WaitStrategy
 from headrace.runtime.answers import Answers
+from headrace.runtime.boards import make_board
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.keeper import Cut, StageCut
@@ -161,7 +162,7 @@ class Net:
             depth_in=stage.depth_in,
         )
         core = self._placement.cores[stage.index]
-        made.on_start = lambda: self._begin(made, core)
+        made.on_start = lambda: pin(core)
         if stage.output is not None:
             made.output_ring = self._rings[stage.output]
             last = self.layout.outlet is not None and stage.output in rings_of(self.layout.outlet)
@@ -190,6 +191,7 @@ class Net:
         )
         assert self._overseer is not None
         remote = RemoteStage(stage, spec, self._overseer, lambda: self._sequence_of(stage))
+        remote.step_kind = self._fold.steppers[stage.index].kind
         remote.ring = self._rings[rings_of(stage.source)[0]]
         remote.output_ring = None if stage.output is None else self._rings[stage.output]
         return remote
@@ -197,23 +199,14 @@ class Net:
     def start(self) -> None:
         """Start all stages, the last ones first: who is fed is there before who feeds."""
         if self._base is not None:
-            names = {index: ring.name for index, ring in self._rings.items()}
-            steps = [stepper.kind for stepper in self._fold.steppers]
-            topology = describe(self.layout, names, steps)
-            self._board = Board.create(self._base, topology, [each.name for each in self.stages])
-            for index, stage in enumerate(self.stages):
-                stage.gauge = self._board.stage(index)
+            rings = list(self._rings.values())
+            self._board = make_board(self._base, self.layout, rings, self.stages)
         if self._overseer is not None:
             self._overseer.start()
         for stage in reversed(self.stages):
             stage.start()
 
     # What local stages call, from their threads.
-
-    def _begin(self, stage: Stage, core: int | None) -> None:
-        pin(core)
-        if stage.gauge is not None:
-            stage.gauge.begin(*liveness.myself())
 
     def _emit(self, stage: Stage, records: Records) -> None:
         if self.wait_safe is not None and self._is_last(stage):
@@ -352,6 +345,22 @@ class Net:
             self.backlog.rolling = xxhash.xxh3_64()
         self._since = at
         return Cut(at, parts, since, rolling.intdigest(), self._answers.before(at), last)
+
+    def abandon(self) -> None:
+        """It could not be started: nobody is to wait for it."""
+        if self._overseer is not None:
+            self._overseer.close()
+        for ring in self.rings:
+            ring.end()
+            ring.close()
+        if self._board is not None:
+            self._board.close()
+
+    def count_dropped(self, count: int) -> None:
+        """Events were left out at the edge."""
+        gauge = self.stages[0].gauge
+        if gauge is not None:
+            gauge.dropped(count)
 
     def leave_rings(self) -> None:
         """Consumers that others made of the rings keep them until they have read all there is."""

@@ -21,7 +21,14 @@ import numpy as np
 
 from headrace.compose.layout import StageLayout
 from headrace.engine.gauges import StageGauge
-from headrace.errors import StateError, StepError, UsageError, WorkerDied
+from headrace.errors import (
+    HeadraceError,
+    StartFailed,
+    StateError,
+    StepError,
+    UsageError,
+    WorkerDied,
+)
 from headrace.journal.states import decode_state, known_classes
 from headrace.machine import Machine
 from headrace.ringbuffer import Ring, liveness
@@ -80,6 +87,7 @@ class RemoteStage:
         self.output_ring: Ring | None = None
         self.stopped = False
         self.restarts = 0
+        self.step_kind = "python"
         self.poison: dict[int, int] = {}  # events, and how many workers they have killed
         self.spec = spec
         self.run: WorkerRun | None = None
@@ -202,7 +210,7 @@ class Overseer:
         return self._tree
 
     def start(self) -> None:
-        """Start all workers, those first that are fed by others. Raises StartFailed."""
+        """Start all workers, who is fed before who feeds. Raises StartFailed, MachineError."""
         children = [
             Child(stage.name, partial(self._launch, stage), "transient", shutdown=1.0)
             for stage in reversed(self._stages)
@@ -212,7 +220,12 @@ class Overseer:
             given.strategy, children, given.intensity, given.period, name="headrace-workers"
         )
         self._thread.start()
-        self._tree = supervisor.run()
+        try:
+            self._tree = supervisor.run()
+        except StartFailed as error:
+            if isinstance(error.__cause__, HeadraceError):
+                raise error.__cause__ from None
+            raise
         self._tree.on_exit(self._tree_ended)
 
     def _launch(self, stage: RemoteStage) -> WorkerRun:
