@@ -1,4 +1,4 @@
-"""The command line: `headrace run`, `replay`, `debug`, `simulate`, `linearizable`, `journal`, ...
+"""The command line: `headrace run`, `draw`, `replay`, `debug`, `simulate`, `journal`, ...
 
 Also `python -m headrace`.
 """
@@ -16,6 +16,7 @@ from .anomalies import anomalies as _anomalies
 from .call import call as _call
 from .check import check as _check
 from .debug import debug as _debug
+from .draw import draw as _draw
 from .journal import journal as _journal
 from .linearizable import linearizable as _linearizable
 from .replay import replay as _replay
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("run", help=_helptext.RUN, no_args_is_help=True)(_run)
 app.command("replay", help=_helptext.REPLAY, no_args_is_help=True)(_replay)
 app.command("debug", help=_helptext.DEBUG, no_args_is_help=True)(_debug)
+app.command("draw", help=_helptext.DRAW, no_args_is_help=True)(_draw)
 app.command("check", help=_helptext.CHECK_SYSTEM, no_args_is_help=True)(_check)
 app.command("serve", help=_helptext.SERVE, no_args_is_help=True)(_serve)
 app.command("call", help=_helptext.CALL, no_args_is_help=True)(_call)

@@ -61,6 +61,10 @@ RUN = paragraphs(
     holds them as the array outputs. The file appears when the job is done: after an error or
     Ctrl-C, what was there before is still there. A dash is CSV on stdout.
 
+    [bold]Topologies[/] of machines (>>, hr.shard, hr.fanout) run as well: each stage in a thread
+    of its own, or with --place processes in a process of its own. Outputs of a shard that is not
+    ordered come in the order of the inputs for each key only.
+
     [bold]Summary.[/] Time per event is measured batch by batch, from publishing it until its
     outputs are at hand, each of its events being given an equal share; so --batch 1 measures
     single events, hand-over between threads included. The state digest tells whether two runs
@@ -75,6 +79,30 @@ RUN = paragraphs(
     [green]headrace run totals.py:total --input trades.csv --output totals.csv[/]
     [green]zcat trades.csv.gz | headrace run totals.py:total -i - -o - | less[/]
     [green]headrace run mypackage.risk:check -i orders.npy -o alerts.npz --step native[/]
+
+    [green]headrace run exchange.py:topology -i orders.npy -o fills.npz --place processes[/]
+    """
+)
+
+DRAW = paragraphs(
+    """
+    Draw a topology, or a machine: what runs, what it takes and puts out, and how it is shared out.
+
+    [bold]--detail topology[/] is how it is written: a shard is one frame, with how many copies
+    there are of what is in it, and by what events go to them. [bold]--detail stages[/] is how it
+    runs: each stage, with its share of the events, and each ring between them.
+
+    An SVG needs no other program, and follows the light or dark colours of its reader. Mermaid is a
+    text for a block in Markdown; DOT is one for Graphviz. The machines do not run; of each one
+    initial state is made, to tell what kind of value it is.
+
+    [bold]Exit code.[/] 0: drawn. 1: the file could not be written. 2: wrong use.
+
+    [green]headrace draw exchange.py:topology --output exchange.svg[/]
+
+    [green]headrace draw exchange.py:topology --format mermaid --detail stages[/]
+
+    [green]headrace draw exchange.py:topology --format dot | dot -Tpng > exchange.png[/]
     """
 )
 

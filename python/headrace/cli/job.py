@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from headrace.compose import Pipeline
 from headrace.latency import Latency
-from headrace.machine import Machine
 from headrace.runtime import Engine
 from headrace.tabular import Array, Source
 
@@ -41,7 +39,7 @@ def work(
     stepped. When this raises, the outputs of the events before are written all the same, and
     `tally` counts what is done.
     """
-    event = stages_of(engine.machine)[0].event  # plain where the source has records of one field
+    event = engine.machine.event  # plain where the source has records of one field
     for chunk in source.chunks(_chunk_size(source, batch)):
         for start in range(0, len(chunk), batch):
             part = chunk[start : start + batch].view(event)
@@ -53,11 +51,6 @@ def work(
                     output.write(records)
                 tally.events, tally.outputs = engine.sequence, output.count
             progressed()
-
-
-def stages_of(machine: Machine | Pipeline) -> tuple[Machine, ...]:
-    """The machines, one after the other."""
-    return machine.stages if isinstance(machine, Pipeline) else (machine,)
 
 
 def _chunk_size(source: Source, batch: int) -> int:
@@ -76,7 +69,7 @@ def _step(engine: Engine, events: Array, outputs: list[Array], tally: Tally) -> 
     """
     before_ns = time.perf_counter_ns()
     engine.publish(events)
-    if engine.output_ring is None:
+    if engine.machine.output is None:
         engine.drain()
     else:
         for records in engine.outputs():
