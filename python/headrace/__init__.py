@@ -2,15 +2,15 @@
 
 A ring buffer in shared memory puts events into one order; state machines, `step(state, event) ->
 (state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`. Machines:
-`machine`, `Machine`, `Native`, `Pipeline`. Topologies of them: `chain`, `shard`, `fanout`, `draw`.
-Running them: `Engine`, `DeadLetter`. Keeping their
-inputs: `Journal`; going back in time: `replay`, `History`. Systems of machines that talk to each
-other: `System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel`, `persist`,
-`postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`; live: `connect`, and
-`headrace.live`; every state that they can reach: `explore`. Checking what clients saw: `Operation`,
-`linearizable`, `sequentially_consistent`, `list_anomalies`. What can go wrong: `errors`. The
-definition of what is right: `headrace.reference`, and `headrace.testing` to hold machines of your
-own to it.
+`machine`, `Machine`, `Native`; put together: `>>`, `chain`, `shard`, `fanout`, `draw`. Running
+them: `Engine`, `DeadLetter`. Keeping their inputs: `Journal`, and what failed: `DeadLetters`; going
+back in time: `replay`, `History`. Keeping all of it alive: `Supervisor`, `Child`, and
+`headrace.supervision`. Systems of machines that talk to each other: `System`, `Node`, `on`, and the
+effects `send`, `reply`, `timer`, `cancel`, `persist`, `postpone`; in a simulated world:
+`Simulation`, `Chaos`, `faults`; live: `connect`, and `headrace.live`; every state that they can
+reach: `explore`. Checking what clients saw: `Operation`, `linearizable`, `sequentially_consistent`,
+`list_anomalies`. What can go wrong: `errors`. The definition of what is right:
+`headrace.reference`, and `headrace.testing` to hold machines of your own to it.
 """
 
 from headrace import errors, wait
@@ -34,7 +34,7 @@ from headrace.compose import (
     shard,
 )
 from headrace.exploring import Exploration, explore
-from headrace.journal import Journal
+from headrace.journal import DeadLetters, Journal
 from headrace.live import connect
 from headrace.machine import Machine, machine
 from headrace.native import Native
@@ -52,6 +52,7 @@ from headrace.simulation import (
     faults,
     shrink,
 )
+from headrace.supervision import Child, Supervisor
 from headrace.system import (
     Caller,
     Client,
@@ -78,10 +79,12 @@ __all__ = [
     "Chain",
     "Change",
     "Chaos",
+    "Child",
     "Client",
     "Consumer",
     "ConsumerInfo",
     "DeadLetter",
+    "DeadLetters",
     "Delay",
     "Durable",
     "Effect",
@@ -108,6 +111,7 @@ __all__ = [
     "Run",
     "Shard",
     "Simulation",
+    "Supervisor",
     "System",
     "Topology",
     "View",

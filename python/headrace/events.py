@@ -91,7 +91,8 @@ def ring_dtype(output: Any, depth: int) -> Dtype:
     records = record_dtype(output)
     if depth == 0:
         return records
-    assert records.names is not None and records.fields is not None
+    assert records.names is not None
+    assert records.fields is not None
     return np.dtype(
         {
             "names": [*records.names, POSITIONS],

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from topologies import events, topologies
 
 import headrace as hr
 from headrace.events import record_dtype
 from headrace.reference.topology import ReferenceTopology
-from tests.property.topologies import events, topologies
 
 FIELDS_OF_RUN = {"input_time_ns"}
+IDS = ("input_sequence", "output_index")
 
 
 def run(topology: Any, inputs: Any, pieces: int, **how: Any) -> tuple[Any, Any, int]:
@@ -55,3 +56,62 @@ def test_threads_equal_the_reference(
     assert_same(made, plain.outputs)
     assert as_dict(topology, state) == plain.state
     assert failures == len(plain.failures)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(topologies(), st.integers(0, 1 << 32), st.integers(0, 120), st.integers(1, 5))
+def test_processes_equal_the_reference(
+    topology: Any, seed: int, count: int, pieces: int
+) -> None:
+    compare_with_processes(topology, seed, count, pieces)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1800)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(topologies(), st.integers(0, 1 << 32), st.integers(0, 500), st.integers(1, 5))
+def test_many_processes_equal_the_reference(
+    topology: Any, seed: int, count: int, pieces: int
+) -> None:
+    compare_with_processes(topology, seed, count, pieces)
+
+
+def compare_with_processes(topology: Any, seed: int, count: int, pieces: int) -> None:
+    inputs = events(seed, count)
+    plain = ReferenceTopology(topology)
+    plain.publish(inputs)
+    made, state, failures = run(
+        topology, inputs, pieces, capacity=512, place="processes", start_method="fork"
+    )
+    assert_same(made, plain.outputs)
+    assert as_dict(topology, state) == plain.state
+    assert failures == len(plain.failures)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(topologies(in_order=False, stateful=False), st.integers(0, 1 << 32), st.integers(0, 120))
+def test_without_order_the_same_comes_in_another_order(
+    topology: Any, seed: int, count: int
+) -> None:
+    inputs = events(seed, count)
+    plain = ReferenceTopology(topology)
+    plain.publish(inputs)
+    made, _, failures = run(topology, inputs, 3, capacity=512)
+    expected = plain.outputs
+    assert failures == len(plain.failures)
+    payload = [name for name in made.dtype.names if name not in ("input_time_ns", *IDS)]
+    assert sorted(made[payload].tolist()) == sorted(expected[payload].tolist())
+    assert len(set(made[list(IDS)].tolist())) == len(made), "an id stands twice"
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1800)
+@settings(max_examples=3000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(topologies(), st.integers(0, 1 << 32), st.integers(0, 400), st.integers(1, 5))
+def test_many_topologies_in_threads(topology: Any, seed: int, count: int, pieces: int) -> None:
+    inputs = events(seed, count)
+    plain = ReferenceTopology(topology)
+    plain.publish(inputs)
+    made, state, _ = run(topology, inputs, pieces, capacity=512)
+    assert_same(made, plain.outputs)
+    assert as_dict(topology, state) == plain.state

@@ -69,8 +69,8 @@ def topologies(draw: Any, in_order: bool = True, stateful: bool = True) -> Any:
         return Mixer(f"m{count}", event, output, draw(st.integers(1, 3)), stateful)
 
     def part(event: Any, depth: int, output: bool, index_shard: bool) -> Any:
-        kinds = ["machine"] if depth == 0 or count > 6 else ["machine", "chain", "shard", "fanout"]
-        kind = draw(st.sampled_from(kinds))
+        kinds = ["chain", "shard", "fanout"] + ["machine"] * (depth < 3)
+        kind = draw(st.sampled_from(kinds)) if depth and count < 8 else "machine"
         if kind == "machine":
             return machine(event, output)
         if kind == "chain":
@@ -83,13 +83,13 @@ def topologies(draw: Any, in_order: bool = True, stateful: bool = True) -> Any:
             if index_shard and draw(st.booleans()):
                 by = None
             inner = part(event, depth - 1, output, False)
-            return Shard(inner, by, draw(st.integers(1, 3)), in_order)
+            return Shard(inner, by, draw(st.sampled_from([2, 3, 1])), in_order)
         branches = [part(event, depth - 1, output, index_shard)]
         for _ in range(draw(st.integers(1, 2))):
             branches.append(part(event, depth - 1, draw(st.booleans()), index_shard))
         return Fanout(*draw(st.permutations(branches)))
 
-    made = part(EVENT, draw(st.integers(1, 3)), True, True)
+    made = part(EVENT, draw(st.sampled_from([2, 3, 1])), True, True)
     return made if isinstance(made, Topology) else Chain(made, machine(made.output, True))
 
 

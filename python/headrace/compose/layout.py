@@ -98,6 +98,18 @@ class Layout:
         """Whether it is no more than machines one behind the other."""
         return isinstance(self.topology, Pipeline)
 
+    def before(self, stage: int) -> set[int]:
+        """The indices of a stage and of all stages that what it reads comes of."""
+        found = {stage}
+        waiting = [stage]
+        while waiting:
+            for ring in rings_of(self.stages[waiting.pop()].source):
+                writer = self.rings[ring].writer
+                if writer is not None and writer not in found:
+                    found.add(writer)
+                    waiting.append(writer)
+        return found
+
     def readers(self, ring: int) -> list[StageLayout]:
         """The stages that read a ring."""
         return [stage for stage in self.stages if ring in rings_of(stage.source)]

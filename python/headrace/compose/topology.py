@@ -48,7 +48,7 @@ class Topology:
         return chain(other, self) if is_part(other) else NotImplemented
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._value() == other._value()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self._value() == other._value()
 
     def __hash__(self) -> int:
         return hash(self._value())

@@ -62,6 +62,11 @@ class Journal:
         if seconds is not None and not (isinstance(seconds, (int, float)) and seconds > 0):
             raise UsageError(f"snapshot_seconds must be a positive number, not {seconds!r}")
 
+    @property
+    def local_path(self) -> str | None:
+        """The folder, if other processes find it there."""
+        return self.path if isinstance(self.disk, LocalDisk) else None
+
     def _check_count(self, name: str, value: Any, least: int) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise UsageError(f"{name} must be an integer of {least:,} or more, not {value!r}")

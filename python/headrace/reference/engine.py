@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from headrace.compose import Pipeline, stages_of
-from headrace.errors import OutputError, StepError, UsageError
+from headrace.errors import StepError, UsageError
 from headrace.events import HEADER_FIELDS, as_events, payload, record_dtype
 from headrace.machine import Machine
 from headrace.reference.stage import PlainStage

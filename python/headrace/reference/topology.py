@@ -120,7 +120,7 @@ class _InSequence:
         self._parts = parts
 
     def step(self, item: Item, sequence: int | None = None) -> list[Array]:
-        made = self._parts[0][1].step(item, sequence)
+        made: list[Array] = self._parts[0][1].step(item, sequence)
         for dtype, part in self._parts[1:]:
             items = [Item(payload(one, dtype), item.time_ns, item.origin) for one in made]
             made = [record for each in items for record in part.step(each)]

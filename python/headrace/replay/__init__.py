@@ -4,6 +4,7 @@ from headrace.replay.branch import Branch
 from headrace.replay.changes import Change
 from headrace.replay.fold import Fold
 from headrace.replay.history import History, Moment
+from headrace.replay.net_fold import NetFold, fold_of
 from headrace.replay.parting import Parting, Rehearsal, rehearse
 from headrace.replay.replay import Replay, replay
 
@@ -13,9 +14,11 @@ __all__ = [
     "Fold",
     "History",
     "Moment",
+    "NetFold",
     "Parting",
     "Rehearsal",
     "Replay",
+    "fold_of",
     "rehearse",
     "replay",
 ]

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from headrace.compose import Pipeline, stages_of
+from headrace.compose import Pipeline, Topology, stages_of
+from headrace.compose.topology import machines_of
 from headrace.engine import Stepper
 from headrace.engine.copying import copy_state
 from headrace.errors import JournalMismatch, StepError
@@ -27,14 +28,14 @@ Records = np.ndarray[Any, Any]
 OnFailure = Callable[[StepError, Records], bool]  # whether to go on with the next event
 
 
-def name_of(machine: Machine | Pipeline) -> str:
-    """The name of a machine or a pipeline."""
-    return " >> ".join(each.name for each in stages_of(machine))
+def name_of(machine: Machine | Topology) -> str:
+    """The name of a machine or a topology."""
+    return machine.name if isinstance(machine, Machine) else repr(machine)
 
 
-def version_of(machine: Machine | Pipeline) -> str:
-    """The version of a machine; of a pipeline, all of them."""
-    return " >> ".join(str(each.version) for each in stages_of(machine))
+def version_of(machine: Machine | Topology) -> str:
+    """The version of a machine; of a topology, all of them."""
+    return " >> ".join(str(each.version) for each in machines_of(machine))
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ class Fold:
         self.last_output = (-1, -1)  # the id of the last output record
         self._sequences = [0] * len(self.machines)  # of the next event of each
         self._on_failure = on_failure
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the stages."""
+        return [each.name for each in self.machines]
 
     @property
     def state(self) -> Any:
@@ -115,6 +121,11 @@ class Fold:
             raise
         self.sequence = first + len(events)
         return self._joined(parts)
+
+    def pass_over(self) -> None:
+        """Go past the next input as if its step had failed."""
+        self.sequence += 1
+        self._sequences[0] += 1
 
     def _joined(self, parts: list[Records]) -> Records:
         if len(parts) == 1:
@@ -163,6 +174,7 @@ class Fold:
                 break
             start = failure.sequence - first
             failure.origin = first + start if origins is None else int(origins[start])
+            failure.time_ns = int(times[start])
             event = events[start : start + 1].copy()
             if self._on_failure is None or not self._on_failure(failure, event):
                 raise failure
@@ -220,21 +232,23 @@ class Fold:
         """What a snapshot keeps of each machine. Raises StateError."""
         return [
             StageState(
-                each.name,
+                name,
                 each.version,
                 sequence,
                 made,
                 encode_state(stepper.checkpointed(), known_classes(each)),
             )
-            for each, stepper, sequence, made in zip(
-                self.machines, self.steppers, self._sequences, self.made, strict=True
+            for name, each, stepper, sequence, made in zip(
+                self.names, self.machines, self.steppers, self._sequences, self.made, strict=True
             )
         ]
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot. Raises JournalMismatch, StateError, MachineError."""
         names = [(stage.name, stage.version) for stage in snapshot.stages]
-        have = [(each.name, each.version) for each in self.machines]
+        have = [
+            (name, each.version) for name, each in zip(self.names, self.machines, strict=True)
+        ]
         if names != have:
             raise JournalMismatch(
                 f"the snapshot before input {snapshot.sequence:,} is of {_named(names)}, and "

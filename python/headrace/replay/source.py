@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from headrace.compose import Pipeline, stages_of
+from headrace.compose import Topology, as_topology
 from headrace.errors import StepError, UsageError
 from headrace.journal.folder import list_snapshots, no_journal
 from headrace.journal.index import Index
@@ -18,6 +18,7 @@ from headrace.journal.snapshots import Snapshot, read_snapshot
 from headrace.machine import Machine
 from headrace.ports import Disk, LocalDisk
 from headrace.replay.fold import Fold, name_of, version_of
+from headrace.replay.net_fold import fold_of
 
 
 class FailedSteps:
@@ -42,7 +43,7 @@ class Source:
     Raises JournalNotFound, JournalDamaged, JournalMismatch, UsageError.
     """
 
-    def __init__(self, path: Any, machine: Machine | Pipeline) -> None:
+    def __init__(self, path: Any, machine: Machine | Topology) -> None:
         self.disk: Disk
         if isinstance(path, Journal):
             self.disk, self.folder = path.disk, path.path
@@ -55,7 +56,7 @@ class Source:
         if not self.reader.names:
             raise no_journal(self.disk, self.folder)
         self.journal_id = self.reader.segment(*self.reader.names[-1]).header.journal_id
-        event = stages_of(machine)[0].event
+        event = as_topology(machine).event
         identity = self.reader.identity
         # By what name it goes does not matter: other machines may be tried on a journal.
         identity.check_events(self.folder, event, name_of(machine))
@@ -92,7 +93,7 @@ class Source:
     def fold(
         self,
         step: str | None = None,
-        machine: Machine | Pipeline | None = None,
+        machine: Machine | Topology | None = None,
         on_failure: Callable[[StepError], None] = lambda error: None,
     ) -> Fold:
         """A fold that passes failed steps over, as the engine did or could have done.
@@ -105,9 +106,9 @@ class Source:
             return True
 
         if machine is not None:
-            event, name = stages_of(machine)[0].event, name_of(machine)
+            event, name = as_topology(machine).event, name_of(machine)
             self.reader.identity.check_events(self.folder, event, name)
-        return Fold(machine or self.machine, step, pass_over)
+        return fold_of(machine or self.machine, step, pass_over)
 
     def snapshot_sequences(self) -> list[int]:
         """Where there are snapshots, in order."""

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from headrace.compose.layout import Layout, Merge, Read, Source, StageLayout, rings_of
+from headrace.compose.rows import Rows, brought_together, joined, rows_of
 from headrace.errors import MachineError
 from headrace.ringbuffer import Ring
 from headrace.ringbuffer.watching import wait_any
-from headrace.runtime.rows import Rows, brought_together, joined, rows_of
 from headrace.runtime.settling import ALL, Settling
 
-_LOOKS = 200  # without a sleep, while something is held back
-_NAP_SECONDS = 0.00005
+_LOOKS = 50  # without a sleep
+_NAP_SECONDS, _NAP_SECONDS_MAX = 0.00002, 0.001  # while something is held back
 
 
 class Leaf:
@@ -148,10 +148,7 @@ class Unit:
         self.bound = bound
         for leaf in self.leaves.values():
             leaf.poll()
-            if self.level >= 0:
-                again = len(leaf.take(self.level, bound))
-            else:
-                again = leaf.drop(bound)
+            again = len(leaf.take(self.level, bound)) if self.level >= 0 else leaf.drop(bound)
             leaf.release(again)
 
     def release(self) -> None:
@@ -221,7 +218,7 @@ class Gathered:
 
     def wait(self) -> Rows | None:
         """The next rows; None: all rings have ended."""
-        looks = 0
+        looks, nap = 0, _NAP_SECONDS
         while True:
             rows = self.take()
             if rows is not None:
@@ -229,10 +226,11 @@ class Gathered:
             if self.ended:
                 return None
             looks += 1
-            if any(unit.holding for unit in self.units):
-                time.sleep(0 if looks < _LOOKS else _NAP_SECONDS)
-            elif looks < _LOOKS:
+            if looks < _LOOKS:
                 time.sleep(0)
+            elif any(unit.holding for unit in self.units):
+                time.sleep(nap)
+                nap = min(nap * 1.5, _NAP_SECONDS_MAX)
             else:
                 rows = self._park()
                 if rows is not None:

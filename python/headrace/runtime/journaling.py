@@ -10,6 +10,7 @@ from headrace.journal.identity import own_version
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.keeper import Cut, Keeper, digest_of
 from headrace.runtime.line import Line
+from headrace.runtime.net import Net
 from headrace.runtime.opening import Opening
 from headrace.runtime.output_journal import begins_behind, read_outputs
 from headrace.runtime.recorder import Recorder
@@ -22,7 +23,7 @@ class Journaling:
     def __init__(
         self,
         opening: Opening,
-        line: Line,
+        line: Line | Net,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         settings = opening.settings
@@ -41,15 +42,14 @@ class Journaling:
             settings,
             self.recorder,
             self._take_cut,
-            lambda: line.stages[0].done,
+            lambda: line.done,
             own_version(),
             on_failure,
         )
         line.wait_safe = self._wait_safe
-        line.stages[-1].end_rolling(line.stages[0].at)  # from here on it is digested
-        if settings.digest_every is not None and len(line.stages) == 1:
-            line.stages[0].digest_every = settings.digest_every
-            line.stages[0].on_digest = lambda: self._digest(line.cut_here())
+        line.begin_rolling()  # from here on outputs are digested
+        if settings.digest_every is not None:
+            line.digest_each(settings.digest_every, self._digest)
 
     def start(self) -> None:
         self.recorder.start()

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from headrace.compose import Pipeline, Topology
 from headrace.errors import RingClosed, StepError
 from headrace.events import record_dtype
 from headrace.journal.states import Classes, known_classes
-from headrace.compose import Pipeline
 from headrace.machine import Machine
 from headrace.replay import Fold
 from headrace.ringbuffer import Ring, WaitStrategy
@@ -174,7 +174,7 @@ class Line:
         """How many inputs are stepped over by the first machine."""
         return self.stages[0].done
 
-    def state_as(self, machine: Machine | Pipeline) -> Any:
+    def state_as(self, machine: Machine | Topology) -> Any:
         """Copies of the states, in the form that `Engine.state` has them."""
         states = tuple(stage.state() for stage in self.stages)
         return states if isinstance(machine, Pipeline) else states[0]
@@ -197,6 +197,16 @@ class Line:
             if stage.output_ring is not None:
                 end = stage.output_ring.cursor
         return True
+
+    def begin_rolling(self) -> None:
+        """From here on outputs are digested."""
+        self.stages[-1].end_rolling(self.stages[0].at)
+
+    def digest_each(self, every: int, on_digest: Callable[[Cut], None]) -> None:
+        """Have a cut taken after every so many inputs, of a single machine."""
+        if len(self.stages) == 1:
+            self.stages[0].digest_every = every
+            self.stages[0].on_digest = lambda: on_digest(self.cut_here())
 
     def take_cut(self, deadline: Deadline) -> Cut | None:
         """The states of all machines before one input; None: they did not come to rest in time."""

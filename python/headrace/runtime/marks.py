@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from headrace.ringbuffer import Ring
+from headrace.ringbuffer import Producer, Ring
 
 UNITS_MAX = 64
 _MARK = np.dtype([("sequence", "<i8"), ("bounds", "<i8", (UNITS_MAX,))])
@@ -21,12 +21,22 @@ class Marks:
 
     def __init__(self, ring: Ring) -> None:
         self.ring = ring
-        self._producer = None
+        self._producer: Producer | None = None
 
     @staticmethod
-    def create(name: str | None) -> Marks:
-        """A stage's marks, none yet."""
-        return Marks(Ring.create(_MARK, _CAPACITY, name))
+    def create(name: str | None, sequence: int) -> Marks:
+        """The marks of a stage that goes on at `sequence`."""
+        made = Marks(Ring.create(_MARK, _CAPACITY, name))
+        if sequence:
+            made.keep(sequence, [])
+            made.let_go()
+        return made
+
+    def let_go(self) -> None:
+        """Leave the writing to others."""
+        if self._producer is not None:
+            self._producer.close()
+            self._producer = None
 
     def keep(self, sequence: int, bounds: list[int]) -> None:
         """All events below `sequence` are stepped over, in each unit all positions below these."""

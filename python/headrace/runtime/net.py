@@ -14,14 +14,20 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import xxhash
 
 from headrace.compose.layout import INPUT, Layout, Read, StageLayout, rings_of
-from headrace.engine import Stepper
-from headrace.errors import RingClosed, StepError
+from headrace.errors import RingClosed, StepError, UsageError, WaitTimeout
 from headrace.events import record_dtype
+from headrace.journal.settings import Journal
+from headrace.journal.states import known_classes
 from headrace.machine import Machine
+from headrace.replay import Fold
 from headrace.ringbuffer import Ring, WaitStrategy
+from headrace.runtime.answers import Answers
 from headrace.runtime.calls import Calls
+from headrace.runtime.deadline import Deadline
+from headrace.runtime.keeper import Cut, StageCut
 from headrace.runtime.marks import Marks
 from headrace.runtime.outlet import Outlet, evict_the_dead
 from headrace.runtime.overseer import Overseer, RemoteStage
@@ -37,16 +43,18 @@ _LOOK_FIRST, _LOOK_LAST = 0.00002, 0.001  # seconds between looks at what other 
 
 
 class Net:
-    """Rings and stages of a layout, not started yet. Raises MachineError, CapacityError, UsageError.
+    """Rings and stages of a layout, not started yet. `fold`: the states to go on from.
 
     `on_failure(error, event)`: whether to go on with the next event; `on_crash(error)`: a stage has
-    ended, and not because of a step. Both are called from threads of this process.
+    ended, and not because of a step. Both are called from threads of this process. `hold(deadline)`
+    keeps others from publishing. Raises MachineError, CapacityError, UsageError.
     """
 
     def __init__(
         self,
         layout: Layout,
         placement: Placement,
+        fold: Fold,
         *,
         step: str | None,
         capacity: int,
@@ -58,13 +66,24 @@ class Net:
         on_crash: Callable[[BaseException], None],
         progress: Progress,
         calls: Calls,
+        answers: Answers,
+        hold: Callable[[Deadline], Any],
+        journal: Journal | None,
     ) -> None:
         self.layout = layout
         self.closing = False
         self.backlog: Tail | None = None
         output = layout.topology.output
         self.output_dtype = np.dtype([]) if output is None else record_dtype(output)
+        self.wait_safe: Callable[[int], None] | None = None
+        self.on_outputs: Callable[[], None] | None = None  # nobody keeps outputs of a net
         self._placement = placement
+        self._fold = fold
+        self._answers = answers
+        self._hold = hold
+        self._journal = journal
+        self._since = 0  # the input from which on outputs are digested
+        self._left: dict[str, Any] | None = None  # what the rings said before they were left
         self._progress = progress
         self._named = name
         self._base = name
@@ -79,8 +98,15 @@ class Net:
         try:
             self._make_rings(capacity)
             if layout.outlet is not None:
-                self.backlog = Tail(layout, self._rings, self._sequence_of, keep_outputs, calls)
+                self.backlog = Tail(
+                    layout, self._rings, self._sequence_of, keep_outputs, calls, answers
+                )
             if placement.any_remote:
+                if journal is not None and journal.local_path is None:
+                    raise UsageError(
+                        "worker processes read the journal themselves, so it must be in a folder; "
+                        f"place='threads' can have it on {journal.disk!r}"
+                    )
                 self._overseer = Overseer(start_method, on_failure, on_crash, progress.moved)
             for stage in layout.stages:
                 if placement.remote[stage.index]:
@@ -100,14 +126,18 @@ class Net:
 
     def _make_rings(self, capacity: int) -> None:
         for ring in self.layout.rings:
-            name = self._name_of(ring.index)
+            begin = self._fold.sequence if ring.writer is None else self._fold.made[ring.writer]
             self._rings[ring.index] = Ring.create(
-                ring.dtype, capacity, name, timestamps=ring.index == INPUT
+                ring.dtype,
+                capacity,
+                self._name_of(ring.index),
+                timestamps=ring.index == INPUT,
+                first_sequence=begin,
             )
         for stage in self.layout.stages:
             if not isinstance(stage.source, Read):
                 name = self._base and f"{self._base}.at{stage.index}"
-                self._marks[stage.index] = Marks.create(name)
+                self._marks[stage.index] = Marks.create(name, self._fold.sequences[stage.index])
 
     def _name_of(self, ring: int) -> str | None:
         if self._base is None or ring == INPUT:
@@ -121,8 +151,8 @@ class Net:
             stage.machine,
             self._rings[rings_of(stage.source)[0]],
             self._hooks,
-            Stepper(stage.machine, step),
-            0,
+            self._fold.steppers[stage.index],
+            self._fold.made[stage.index],
             source_of(self.layout, stage, self._rings, wait, self._sequence_of, marks),
             name=stage.name,
             depth=stage.depth,
@@ -151,6 +181,8 @@ class Net:
             names,
             marks,
             self._placement.cores[stage.index],
+            None if self._journal is None else self._journal.local_path,
+            self._journal is not None and self._journal.level != "none",
         )
         assert self._overseer is not None
         remote = RemoteStage(stage, spec, self._overseer, lambda: self._sequence_of(stage))
@@ -168,7 +200,13 @@ class Net:
     # What local stages call, from their threads.
 
     def _emit(self, stage: Stage, records: Records) -> None:
+        if self.wait_safe is not None and self._is_last(stage):
+            self.wait_safe(int(records["origin"][-1]) + 1)
         self._outlets[stage].emit(records, lambda: self._readers_are_gone(stage))
+
+    def _is_last(self, stage: Stage) -> bool:
+        index = self.layout.stages[self.stages.index(stage)].output
+        return self.layout.outlet is not None and index in rings_of(self.layout.outlet)
 
     def _readers_are_gone(self, stage: Stage) -> bool:
         index = self.stages.index(stage)
@@ -203,6 +241,8 @@ class Net:
     @property
     def done(self) -> int:
         """How many inputs are stepped over by all who take them."""
+        if self._left is not None:
+            return int(self._left["done"])
         ring = self._rings[INPUT]
         return min(ring.released(stage.name) for stage in self.layout.readers(INPUT))
 
@@ -250,11 +290,56 @@ class Net:
         seen = [ring.cursor for ring in rings]
         self.wait_moved(seconds, lambda: [ring.cursor for ring in rings] != seen)
 
-    def take_cut(self, deadline: Any) -> Any:
-        raise NotImplementedError
+    def begin_rolling(self) -> None:
+        """From here on outputs are digested."""
+        self._since = self._fold.sequence
+        if self.backlog is not None:
+            self.backlog.rolling = xxhash.xxh3_64()
+            self.backlog.last_output = self._fold.last_output
+
+    def digest_each(self, every: int, on_digest: Callable[[Cut], None]) -> None:
+        """Stages of a net are not held between two inputs: digests are taken now and then."""
+
+    def take_cut(self, deadline: Deadline) -> Cut | None:
+        """The states of all machines before one input; None: they did not come to rest in time.
+
+        Nothing is published meanwhile.
+        """
+        try:
+            with self._hold(deadline):
+                if self._left is not None:
+                    return self._cut_at(self.done)
+                at = self.producer.sequence
+                while not self.through(at):
+                    if deadline.over() or self.stopped:
+                        return None
+                    self.wait_moved(min(deadline.left(), 0.05), lambda: self.through(at))
+                return self._cut_at(at)
+        except WaitTimeout:  # somebody publishes, and waits for room
+            return None
+
+    def _cut_at(self, at: int) -> Cut:
+        parts = [
+            StageCut(
+                stage.name,
+                stage.machine.version,
+                stage.done,
+                stage.made,
+                stage.state(),
+                known_classes(stage.machine),
+            )
+            for stage in self.stages
+        ]
+        since, rolling, last = self._since, xxhash.xxh3_64(), self._fold.last_output
+        if self.backlog is not None and self.backlog.rolling is not None:
+            rolling, last = self.backlog.rolling, self.backlog.last_output
+            self.backlog.rolling = xxhash.xxh3_64()
+        self._since = at
+        return Cut(at, parts, since, rolling.intdigest(), self._answers.before(at), last)
 
     def leave_rings(self) -> None:
         """Consumers that others made of the rings keep them until they have read all there is."""
+        self._left = {"done": self.done}
         self.producer.close()
         for stage in self.stages:
             stage.leave()

@@ -12,6 +12,7 @@ from headrace.errors import UsageError, WaitTimeout
 from headrace.ringbuffer import Ring
 from headrace.runtime.backlog import Backlog
 from headrace.runtime.progress import LOOK_SECONDS
+from headrace.runtime.tail import Tail
 
 Records = np.ndarray[Any, Any]
 
@@ -19,7 +20,7 @@ Records = np.ndarray[Any, Any]
 class Outlet:
     """The writing side of the ring between a stage and whoever is behind it."""
 
-    def __init__(self, ring: Ring, backlog: Backlog | None) -> None:
+    def __init__(self, ring: Ring, backlog: Backlog | Tail | None) -> None:
         self._producer = ring.producer()
         self._backlog = backlog
         # Half a ring at a time, so that it starts to move as soon as it can.

@@ -63,7 +63,8 @@ class RemoteStage:
         self._answered = threading.Condition()
         self._answer: messages.State | None = None
         self._last: messages.State | None = None
-        self._done: int | None = None
+        self._done: int | None = None  # once the rings are left
+        self._made: int | None = None
         overseer.add(self)
 
     def start(self) -> None:
@@ -79,9 +80,16 @@ class RemoteStage:
         """All events of its stream below are stepped, and their outputs are out."""
         return self._sequence() if self._done is None else self._done
 
+    @property
+    def made(self) -> int:
+        """Output records so far."""
+        if self._made is not None:
+            return self._made
+        return 0 if self.output_ring is None else self.output_ring.cursor
+
     def leave(self) -> None:
         """Its place in the rings goes with them."""
-        self._done = self.done
+        self._done, self._made = self.done, self.made
 
     def state(self) -> Any:
         """A copy of the state between two batches; waits for the worker. Raises StateError."""
@@ -114,7 +122,6 @@ class RemoteStage:
     def ended(self, last: messages.State | None) -> None:
         with self._answered:
             self._last = last
-            self._done = self.done
             self.stopped = True
             self._answered.notify_all()
         self._ended.set()
@@ -197,7 +204,7 @@ class Overseer:
                     watched[stage.pipe] = stage
                     watched[stage.process.sentinel] = stage
             ready = wait(list(watched), _LOOK_SECONDS)
-            for stage in {watched[one] for one in ready}:  # type: ignore[index]
+            for stage in {watched[one] for one in ready}:
                 self._hear(stage)
 
     def _hear(self, stage: RemoteStage) -> None:

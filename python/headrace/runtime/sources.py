@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headrace.compose.layout import Layout, Read, Share, StageLayout
+from headrace.compose.rows import shared_out
 from headrace.events import POSITIONS, payload
-from headrace.keys import partition_of
 from headrace.machine import Machine
 from headrace.ringbuffer import Ring, WaitStrategy
 from headrace.runtime.gathering import Gathered
@@ -83,6 +83,10 @@ class Batch:
         """Which of the engine's own inputs the event descends from."""
         origins = self._views[2]
         return self.first + index if origins is None else int(origins[index])
+
+    def time_ns(self, index: int) -> int:
+        """When that input was published."""
+        return int(self._views[1][index])
 
     def let_go(self) -> None:
         self._views = None
@@ -165,7 +169,7 @@ class GatheredSource:
             return None
         self._out = len(rows)
         select = shared_out(rows.events, self.sequence, self._shares)
-        positions = rows.positions if self._depth else None
+        positions = rows.positions[:, : self._depth] if self._depth else None
         return Batch(rows.events, rows.times, rows.origins, self.sequence, select, positions)
 
     def release(self, count: int | None = None) -> None:
@@ -183,27 +187,6 @@ class GatheredSource:
 
 
 Source = RingSource | GatheredSource
-
-
-def shared_out(
-    events: Records, first: int, shares: tuple[Share, ...]
-) -> NDArray[np.int64] | None:
-    """The places of the events that are of all these shares; None: all are."""
-    select: NDArray[np.int64] | None = None
-    for share in shares:
-        if share.n == 1:
-            continue
-        if share.by is None:  # the outermost, always
-            select = np.arange((share.index - first) % share.n, len(events), share.n)
-            continue
-        keys = events if events.dtype.names is None else (
-            events[share.by[0]] if len(share.by) == 1 else events[list(share.by)]
-        )
-        if select is None:
-            select = np.flatnonzero(partition_of(keys, share.n) == share.index)
-        else:
-            select = select[partition_of(keys[select], share.n) == share.index]
-    return select
 
 
 def source_of(

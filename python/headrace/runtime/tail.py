@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from headrace.compose.layout import Layout, Read, StageLayout, rings_of
+from headrace.compose.rows import Rows, as_records
 from headrace.errors import OutputsUnread
 from headrace.ringbuffer import Ring
+from headrace.runtime.answers import Answers
 from headrace.runtime.backlog import READER
 from headrace.runtime.calls import Calls
 from headrace.runtime.gathering import Gathered, Unit
-from headrace.runtime.rows import Rows, as_records
 
 Records = np.ndarray[Any, Any]
 
@@ -28,7 +29,7 @@ Records = np.ndarray[Any, Any]
 class Tail:
     """Unread outputs, oldest first. `length_max`: how many are kept; 0: only those of calls.
 
-    Used by any thread. `wait_safe(end)`: returns when outputs of inputs before `end` may leave.
+    Used by any thread.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Tail:
         sequence_of: Callable[[StageLayout], int],
         length_max: int,
         calls: Calls,
+        answers: Answers,
     ) -> None:
         assert layout.outlet is not None
         self._output = layout.topology.output
@@ -51,6 +53,9 @@ class Tail:
         assert set(self._consumers) == set(rings_of(layout.outlet))
         self._lasts: dict[Unit, tuple[int, int]] = {}  # id of the last output of each unit
         self._calls = calls
+        self._answers = answers
+        self.rolling: Any = None  # digest of the outputs, once it is wanted
+        self.last_output = (-1, -1)  # the id of the last record
         self._chunks: deque[Records] = deque()
         self._length = 0
         self._keeps = length_max > 0
@@ -77,6 +82,12 @@ class Tail:
     def _move(self, rows: Rows) -> None:
         records = self._as_records(rows)
         self._gathered.release()
+        if self.rolling is not None:
+            self.rolling.update(records.view(np.uint8).data)
+            last = records[-1]
+            self.last_output = int(last["input_sequence"]), int(last["output_index"])
+        if self._answers:
+            self._answers.collect(records)
         if self._calls:
             called = self._calls.collect(records)
             if called and self._keeps:
@@ -87,6 +98,7 @@ class Tail:
 
     def _as_records(self, rows: Rows) -> Records:
         if self._bare:
+            assert rows.records is not None
             return rows.records
         unit = self._gathered.unit
         assert unit is not None

@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -18,8 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.compose.layout import Read, StageLayout, lay_out, rings_of
-from headrace.engine import Stepper
+from headrace.compose.layout import INPUT, Read, StageLayout, lay_out, rings_of
 from headrace.errors import HeadraceError, StepError
 from headrace.journal.states import encode_state, known_classes
 from headrace.ringbuffer import Ring, WaitStrategy, liveness
@@ -27,6 +27,8 @@ from headrace.runtime import messages
 from headrace.runtime.marks import Marks
 from headrace.runtime.outlet import Outlet
 from headrace.runtime.placing import pin
+from headrace.runtime.recorder import CONSUMER as JOURNAL_READER
+from headrace.runtime.restoring import Restored
 from headrace.runtime.sources import source_of
 from headrace.runtime.stage import Hooks, Records, Stage, id_of
 
@@ -44,6 +46,8 @@ class WorkerSpec:
     rings: dict[int, str | None]
     marks: dict[int, str | None]
     core: int | None
+    journal: str | None
+    safe_first: bool  # outputs wait until the journal has their inputs
 
 
 def run_worker(spec: WorkerSpec, pipe: Connection, parent: tuple[int, int]) -> None:
@@ -68,7 +72,7 @@ class Worker:
         self._decided = threading.Semaphore(0)
         self._go_on = False
         self._crash: BaseException | None = None
-        layout = lay_out(spec.topology)
+        layout = lay_out(spec.topology, in_order=spec.journal is not None)
         self._layout, self._own = layout, layout.stages[spec.index]
         pin(spec.core)
         rings = {ring: Ring.attach(str(spec.rings[ring])) for ring in self._needed()}
@@ -78,15 +82,22 @@ class Worker:
         self._rings = rings
         own = self._own
         hooks = Hooks(self._on_failure, self._on_crash, _nothing, self._emit, _not_at_all)
+        source = source_of(
+            layout, own, rings, spec.wait, self._sequence_of, self._marks.get(own.index)
+        )
+        self._waits_for_journal = spec.journal is not None and spec.safe_first
+        self._is_last = layout.outlet is not None and own.output in rings_of(layout.outlet)
+        restored = Restored(spec.topology, own.index, spec.step, source.sequence)
+        if spec.journal is not None:
+            restored.from_journal(spec.journal, rings[INPUT])
+        self._origin = restored.origin
         self._stage = Stage(
             own.machine,
             rings[rings_of(own.source)[0]],
             hooks,
-            Stepper(own.machine, spec.step),
-            0,
-            source_of(
-                layout, own, rings, spec.wait, self._sequence_of, self._marks.get(own.index)
-            ),
+            restored.stepper,
+            restored.made,
+            source,
             name=own.name,
             depth=own.depth,
             depth_in=own.depth_in,
@@ -112,7 +123,7 @@ class Worker:
 
     def run(self) -> None:
         """Step until the source has ended."""
-        self._send(messages.Started(self._stage.done, "the initial state"))
+        self._send(messages.Started(self._stage.done, self._origin))
         threading.Thread(target=self._listen, name="headrace-pipe", daemon=True).start()
         self._stage.run()
         if self._crash is not None:
@@ -165,7 +176,16 @@ class Worker:
             records = records[np.flatnonzero(new)]
         if len(records):
             assert self._outlet is not None
+            if self._is_last and self._waits_for_journal:
+                self._wait_safe(int(records["origin"][-1]) + 1)
             self._outlet.emit(records, lambda: False)
+
+    def _wait_safe(self, end: int) -> None:
+        """Wait until the journal has let go of all inputs before `end`: then they are safe."""
+        nap = 0.0
+        while self._rings[INPUT].released(JOURNAL_READER) < end:
+            time.sleep(nap)
+            nap = min(nap + 0.00001, 0.001)
 
 
 def _nothing(stage: Stage, records: Records) -> None:

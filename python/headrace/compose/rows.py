@@ -1,4 +1,4 @@
-"""Records of several rings brought together: merged in the order of positions, or paired by them.
+"""Streams of a topology as arrays: shared out, given positions, brought together again.
 
 `Rows` are records taken apart: what a machine wrote, when and of which input, and the positions of
 the splits around them (see headrace.compose.layout), which never go back within one stream.
@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from headrace.compose.layout import Merge, Pair, Read, Source
+from headrace.compose.layout import Merge, Pair, Read, Share, Source
 from headrace.compose.topology import PRESENT, paired_fields
-from headrace.events import POSITIONS, payload, record_dtype
+from headrace.events import POSITIONS, payload, record_dtype, ring_dtype
+from headrace.keys import partition_of
 
 Array = np.ndarray[Any, Any]
 
@@ -144,3 +145,43 @@ def as_records(rows: Rows, output: Any, level: int, last: tuple[int, int]) -> Ar
     records["origin"] = rows.origins
     payload(records, output)[...] = rows.events
     return records
+
+
+def shared_out(events: Array, first: int, shares: tuple[Share, ...]) -> Array | None:
+    """The places (int64) of the events that are of all these shares; None: all are.
+
+    `first`: the number of the first event in its stream.
+    """
+    select: Array | None = None
+    for share in shares:
+        if share.n == 1:
+            continue
+        if share.by is None:  # the outermost, always
+            select = np.arange((share.index - first) % share.n, len(events), share.n)
+            continue
+        keys = _keys(events, share.by)
+        if select is None:
+            select = np.flatnonzero(partition_of(keys, share.n) == share.index)
+        else:
+            select = select[partition_of(keys[select], share.n) == share.index]
+    return select
+
+
+def _keys(events: Array, by: tuple[str, ...]) -> Array:
+    if events.dtype.names is None:
+        return events
+    keys: Array = events[by[0]] if len(by) == 1 else events[list(by)]
+    return keys
+
+
+def positioned(records: Array, output: Any, depth: int, outer: Array | None) -> Array:
+    """Records with `depth` positions: those of their inputs, `outer` (n, less), and their own."""
+    made = np.empty(len(records), ring_dtype(output, depth))
+    raw = made.view(np.uint8).reshape(len(made), -1)
+    raw[:, : records.dtype.itemsize] = records.view(np.uint8).reshape(len(made), -1)
+    positions = made[POSITIONS]
+    known = 0 if outer is None else outer.shape[1]
+    if outer is not None:
+        positions[:, :known] = outer
+    positions[:, known:] = records["input_sequence"][:, None]
+    return made
