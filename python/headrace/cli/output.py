@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os.path import lexists
 
+from headrace.compose import Pipeline, Topology
 from headrace.errors import EnvironmentFailure, HeadraceError, UsageError
 from headrace.events import record_dtype
-from headrace.compose import Pipeline, Topology
 from headrace.machine import Machine
 from headrace.tabular import STDIO, Array, Sink, as_record, open_sink
 

@@ -94,6 +94,7 @@ class Net:
         self._outlets: dict[Any, Outlet] = {}
         self.stages: list[Stage | RemoteStage] = []
         self._overseer: Overseer | None = None
+        on_failure, on_crash = self._winding_down(on_failure, on_crash)
         self._hooks = Hooks(on_failure, on_crash, _nothing, self._emit, progress.moved)
         try:
             self._make_rings(capacity)
@@ -190,6 +191,32 @@ class Net:
         remote.output_ring = None if stage.output is None else self._rings[stage.output]
         return remote
 
+    def _winding_down(
+        self,
+        on_failure: Callable[[StepError, Records], bool],
+        on_crash: Callable[[BaseException], None],
+    ) -> tuple[Callable[[StepError, Records], bool], Callable[[BaseException], None]]:
+        """The same, but once a stage halts, the others end when they are through with all there is.
+
+        Otherwise they would wait for inputs that never come, and who reads the outputs, for them.
+        """
+
+        def failed(error: StepError, event: Records) -> bool:
+            go_on = on_failure(error, event)
+            if not go_on:
+                self._end_inputs()
+            return go_on
+
+        def crashed(error: BaseException) -> None:
+            on_crash(error)
+            self._end_inputs()
+
+        return failed, crashed
+
+    def _end_inputs(self) -> None:
+        with contextlib.suppress(RingClosed):
+            self._rings[INPUT].end()
+
     def start(self) -> None:
         """Start all stages, the last ones first: who is fed is there before who feeds."""
         for stage in reversed(self.stages):
@@ -214,7 +241,8 @@ class Net:
         assert ring is not None
         readers = self.layout.readers(ring)
         if readers:
-            return all(self.stages[reader.index].stopped for reader in readers)
+            # One that stops before its ring ends has halted the engine.
+            return any(self.stages[reader.index].stopped for reader in readers)
         if self.closing:
             evict_the_dead(self._rings[ring])
         return False

@@ -261,6 +261,8 @@ class Overseer:
             )
             log.error("%s", error, extra=extra)
             self._on_crash(error)
+            if stage.output_ring is not None:
+                stage.output_ring.end()  # as it would have done itself
             stage.ended(None)
             self._moved()
             return
