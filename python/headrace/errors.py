@@ -82,6 +82,7 @@ __all__ = [
     "OperationError",
     "OutputError",
     "OutputsUnread",
+    "PoisonEvent",
     "ProducerError",
     "QueueFull",
     "ReplayParted",
@@ -159,6 +160,10 @@ class WorkerDied(EnvironmentFailure):
         super().__init__(message)
         self.stage = stage
         self.exit_code = exit_code
+
+
+class PoisonEvent(HeadraceError):
+    """The cause of a StepError whose event killed its worker process each time it was stepped."""
 
 
 class StepMismatch(HeadraceError, AssertionError):

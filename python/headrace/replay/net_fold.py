@@ -6,6 +6,7 @@ together is complete, and numbers and ids come out as they do in an engine.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,7 @@ class NetFold(Fold):
         self._sequences = [0] * len(self.machines)
         self._on_failure = on_failure
         self._upto = upto
+        self.poison: Mapping[int, frozenset[int]] = {}  # by stage: events not to be stepped over
         self._stages = list(self.layout.stages)
         if upto is not None:
             needed = self.layout.before(upto[0])
@@ -143,6 +145,15 @@ class NetFold(Fold):
             records = positioned(records, stage.machine.output, stage.depth, outer)
         rows[stage.output] = rows_of(records, stage.machine.output)
 
+    def _share(self, stage: StageLayout, events: Records, first: int) -> Any:
+        """The places of the events that are to be stepped over."""
+        select = shared_out(events, first, stage.shares)
+        bad = [each - first for each in self.poison.get(stage.index, ())]
+        if not any(0 <= each < len(events) for each in bad):
+            return select
+        places = np.arange(len(events)) if select is None else select
+        return places[~np.isin(places, bad)]
+
     def _step_over(self, stage: StageLayout, own: Rows, first: int) -> list[Records]:
         """Step one machine over its share of a stream; its records."""
         stepper = self.steppers[stage.index]
@@ -152,7 +163,7 @@ class NetFold(Fold):
             events = own.events[start:]
             failure = None
             try:
-                select = shared_out(events, first + start, stage.shares)
+                select = self._share(stage, events, first + start)
                 records = stepper.run(
                     events, own.times[start:], first + start, own.origins[start:], select
                 )

@@ -37,6 +37,7 @@ from headrace.runtime.progress import LOOK_SECONDS, Progress
 from headrace.runtime.reinjecting import Reinjecting
 from headrace.runtime.stage import Records
 from headrace.runtime.waits import output_id
+from headrace.supervision import Supervisor
 
 CLIENTS_MAX = 10_000
 
@@ -77,6 +78,7 @@ class Engine(Reinjecting):
         place: Place = "threads",
         cores: Sequence[int] | None = None,
         start_method: str | None = None,
+        supervisor: Supervisor | None = None,
         dead_letters: str | os.PathLike[str] | Journal | None = None,
     ) -> None:
         check_options(on_error, dead_letters, keep_outputs, dead_letters_max)
@@ -109,7 +111,8 @@ class Engine(Reinjecting):
                     settings, machine, step, self._failures, self._answers, keep, past
                 )
             self._line = self._make_line(
-                opening, step, capacity, wait, name, keep_outputs, layout, placement, start_method
+                opening, step, capacity, wait, name, keep_outputs, layout, placement, start_method,
+                supervisor,
             )
             if opening is not None:
                 self._recovery = opening.recovery
@@ -137,6 +140,7 @@ class Engine(Reinjecting):
         layout: Layout,
         placement: Placement,
         start_method: str | None,
+        supervisor: Supervisor | None,
     ) -> Line | Net:
         """Machines one behind the other, in threads, are a line; all else is a net."""
         if isinstance(self.machine, Machine | Pipeline) and not placement.special:
@@ -162,6 +166,7 @@ class Engine(Reinjecting):
             name=name,
             keep_outputs=keep_outputs,
             start_method=start_method,
+            supervisor=supervisor,
             on_failure=self._on_failure,
             on_crash=self._failures.halt,
             progress=Progress(),

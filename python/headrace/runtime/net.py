@@ -22,8 +22,9 @@ from headrace.events import record_dtype
 from headrace.journal.settings import Journal
 from headrace.journal.states import known_classes
 from headrace.machine import Machine
+from headrace.metrics import Board, describe
 from headrace.replay import Fold
-from headrace.ringbuffer import Ring, WaitStrategy
+from headrace.ringbuffer import Ring, WaitStrategy, liveness
 from headrace.runtime.answers import Answers
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
@@ -37,6 +38,7 @@ from headrace.runtime.sources import source_of
 from headrace.runtime.stage import Hooks, Records, Stage
 from headrace.runtime.tail import Tail
 from headrace.runtime.worker import WorkerSpec
+from headrace.supervision import Supervisor
 
 _numbers = itertools.count()
 _LOOK_FIRST, _LOOK_LAST = 0.00002, 0.001  # seconds between looks at what other processes do
@@ -62,6 +64,7 @@ class Net:
         name: str | None,
         keep_outputs: int,
         start_method: str | None,
+        supervisor: Supervisor | None,
         on_failure: Callable[[StepError, Records], bool],
         on_crash: Callable[[BaseException], None],
         progress: Progress,
@@ -83,6 +86,7 @@ class Net:
         self._hold = hold
         self._journal = journal
         self._since = 0  # the input from which on outputs are digested
+        self._board: Board | None = None
         self._left: dict[str, Any] | None = None  # what the rings said before they were left
         self._progress = progress
         self._named = name
@@ -108,7 +112,9 @@ class Net:
                         "worker processes read the journal themselves, so it must be in a folder; "
                         f"place='threads' can have it on {journal.disk!r}"
                     )
-                self._overseer = Overseer(start_method, on_failure, on_crash, progress.moved)
+                self._overseer = Overseer(
+                    start_method, supervisor, on_failure, on_crash, progress.moved
+                )
             for stage in layout.stages:
                 if placement.remote[stage.index]:
                     self.stages.append(self._remote(stage, step, wait))
@@ -160,7 +166,7 @@ class Net:
             depth_in=stage.depth_in,
         )
         core = self._placement.cores[stage.index]
-        made.on_start = lambda: pin(core)
+        made.on_start = lambda: self._begin(made, core)
         if stage.output is not None:
             made.output_ring = self._rings[stage.output]
             last = self.layout.outlet is not None and stage.output in rings_of(self.layout.outlet)
@@ -184,6 +190,7 @@ class Net:
             self._placement.cores[stage.index],
             None if self._journal is None else self._journal.local_path,
             self._journal is not None and self._journal.level != "none",
+            self._base,
         )
         assert self._overseer is not None
         remote = RemoteStage(stage, spec, self._overseer, lambda: self._sequence_of(stage))
@@ -219,12 +226,24 @@ class Net:
 
     def start(self) -> None:
         """Start all stages, the last ones first: who is fed is there before who feeds."""
+        if self._base is not None:
+            names = {index: ring.name for index, ring in self._rings.items()}
+            steps = [stepper.kind for stepper in self._fold.steppers]
+            topology = describe(self.layout, names, steps)
+            self._board = Board.create(self._base, topology, [each.name for each in self.stages])
+            for index, stage in enumerate(self.stages):
+                stage.gauge = self._board.stage(index)
+        if self._overseer is not None:
+            self._overseer.start()
         for stage in reversed(self.stages):
             stage.start()
-        if self._overseer is not None:
-            self._overseer.watch()
 
     # What local stages call, from their threads.
+
+    def _begin(self, stage: Stage, core: int | None) -> None:
+        pin(core)
+        if stage.gauge is not None:
+            stage.gauge.begin(*liveness.myself())
 
     def _emit(self, stage: Stage, records: Records) -> None:
         if self.wait_safe is not None and self._is_last(stage):
@@ -375,6 +394,8 @@ class Net:
             outlet.close()
         if self._overseer is not None:
             self._overseer.close()
+        if self._board is not None:
+            self._board.close()
         for ring in self.rings:
             with contextlib.suppress(RingClosed):  # somebody has closed it, and thus its name
                 ring.unlink()

@@ -1,8 +1,9 @@
 """The worker processes of an engine, seen from the engine: started, heard, and started again.
 
-One thread waits for what all workers say and for their ends. A worker that dies is followed by
-another one, which takes its place in the rings: it goes on with the first event that was not let
-go of, and what is out already is not put out again.
+One thread waits for what all workers say and for their ends. They are the children of a supervision
+tree: a worker that dies is followed by another one, which takes its place in the rings; it goes on
+with the first event that was not let go of, and what is out already is not put out again. An event
+at which workers die again and again is poison: the next one is told, and does not step over it.
 """
 
 from __future__ import annotations
@@ -10,29 +11,57 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 import numpy as np
 
 from headrace.compose.layout import StageLayout
+from headrace.engine.gauges import StageGauge
 from headrace.errors import StateError, StepError, UsageError, WorkerDied
 from headrace.journal.states import decode_state, known_classes
 from headrace.machine import Machine
 from headrace.ringbuffer import Ring, liveness
 from headrace.runtime import messages
+from headrace.runtime.poison import PoisonWatch
 from headrace.runtime.worker import WorkerSpec, run_worker
+from headrace.supervision import Child, Supervisor
+from headrace.supervision.exits import NORMAL, Exit
+from headrace.supervision.live import Tree
+from headrace.supervision.running import Ending, OnExit
 
 log = logging.getLogger("headrace.runtime")
 
-RESTARTS_MAX = 5  # of one stage ...
-PERIOD_SECONDS = 5.0  # ... within so many seconds
+INTENSITY, PERIOD_SECONDS = 10, 5.0  # restarts of all workers together, if nothing else is said
+POISON_RETRIES = 3
 _LOOK_SECONDS = 0.05
 
 OnFailure = Callable[[StepError, Any], bool]
+
+
+class WorkerRun:
+    """One process of a stage, from its start to its end; what its supervisor knows of it."""
+
+    def __init__(self, name: str, process: Any, pipe: Connection) -> None:
+        self.name = name
+        self.process = process
+        self.pipe = pipe
+        self.ending = Ending()
+
+    def on_exit(self, callback: OnExit) -> None:
+        """Call back when it has ended."""
+        self.ending.on_exit(callback)
+
+    def ask_to_stop(self) -> None:
+        """Its input has ended, or its engine gives up: it has nothing to finish."""
+        self.process.terminate()
+
+    def kill(self) -> None:
+        """End it now."""
+        self.process.kill()
 
 
 class RemoteStage:
@@ -51,11 +80,10 @@ class RemoteStage:
         self.output_ring: Ring | None = None
         self.stopped = False
         self.restarts = 0
-        self.pid: int | None = None
         self.spec = spec
-        self.process: Any = None
-        self.pipe: Connection | None = None
-        self.deaths: deque[float] = deque(maxlen=RESTARTS_MAX)
+        self.run: WorkerRun | None = None
+        self.finished: WorkerRun | None = None  # whose end was heard
+        self.gauge: StageGauge | None = None
         self._sequence = sequence
         self._overseer = overseer
         self._ended = threading.Event()
@@ -68,8 +96,12 @@ class RemoteStage:
         overseer.add(self)
 
     def start(self) -> None:
-        """Start the process."""
-        self._overseer.launch(self)
+        """Its supervisor starts it."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs it now."""
+        return None if self.run is None else self.run.process.pid
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the stage's end; whether it came."""
@@ -128,15 +160,16 @@ class RemoteStage:
 
 
 class Overseer:
-    """Starts worker processes, hears them, and starts them again.
+    """Hears the workers of an engine, whose supervisor starts them, and starts them again.
 
-    `start_method`: "fork", "spawn", "forkserver", or None for the interpreter's default. Raises
-    UsageError.
+    `start_method`: "fork", "spawn", "forkserver", or None for the interpreter's default.
+    `supervisor`: of which strategy, intensity and period are taken. Raises UsageError.
     """
 
     def __init__(
         self,
         start_method: str | None,
+        supervisor: Supervisor | None,
         on_failure: OnFailure,
         on_crash: Callable[[BaseException], None],
         moved: Callable[[], None],
@@ -148,77 +181,108 @@ class Overseer:
             raise UsageError(
                 f"start_method is {start_method!r}; this system has {known}"
             ) from None
+        self._given = supervisor or Supervisor("one_for_one", (), INTENSITY, PERIOD_SECONDS)
+        check_supervisor(self._given)
         self._on_failure = on_failure
         self._on_crash = on_crash
         self._moved = moved
         self._stages: list[RemoteStage] = []
+        self._poison = PoisonWatch(POISON_RETRIES)
+        self._poisoned: dict[int, dict[int, int]] = {}
+        self._tree: Tree | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="headrace-overseer", daemon=True)
 
     def add(self, stage: RemoteStage) -> None:
         self._stages.append(stage)
 
-    def watch(self) -> None:
-        """Begin to hear the workers."""
-        self._thread.start()
+    @property
+    def tree(self) -> Tree | None:
+        """The supervision tree of the workers."""
+        return self._tree
 
-    def launch(self, stage: RemoteStage) -> None:
-        """Start a process for a stage. Raises UsageError if its machine cannot be sent there."""
+    def start(self) -> None:
+        """Start all workers, those first that are fed by others. Raises StartFailed."""
+        children = [
+            Child(stage.name, partial(self._launch, stage), "transient", shutdown=1.0)
+            for stage in reversed(self._stages)
+        ]
+        given = self._given
+        supervisor = Supervisor(
+            given.strategy, children, given.intensity, given.period, name="headrace-workers"
+        )
+        self._thread.start()
+        self._tree = supervisor.run()
+        self._tree.on_exit(self._tree_ended)
+
+    def _launch(self, stage: RemoteStage) -> WorkerRun:
+        """Start a process for a stage. Raises MachineError if its machine cannot be sent there."""
+        if stage.gauge is not None and stage.restarts:
+            stage.gauge.restarting()
+        spec = replace(
+            stage.spec, poison=self._poisoned, careful=self._poison.deaths(stage.name) > 0
+        )
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=run_worker,
-            args=(stage.spec, theirs, liveness.myself()),
+            args=(spec, theirs, liveness.myself()),
             name=f"headrace-{stage.name}",
             daemon=True,
         )
         process.start()
         theirs.close()
-        stage.pipe, stage.process, stage.pid = ours, process, process.pid
+        stage.run = WorkerRun(stage.name, process, ours)
+        return stage.run
 
     def send(self, stage: RemoteStage, message: messages.ToWorker) -> None:
         """Say something to a worker, if it is there to hear it."""
+        run = stage.run
         try:
-            if stage.pipe is not None:
-                stage.pipe.send_bytes(messages.encode(message))
+            if run is not None:
+                run.pipe.send_bytes(messages.encode(message))
         except OSError:
             pass  # it is gone, which its end will tell
 
     def close(self) -> None:
         """All stages have ended; let go of their processes."""
+        if self._tree is not None:
+            self._tree.stop()
         self._closing = True
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         for stage in self._stages:
-            if stage.process is not None:
-                stage.process.join(1.0)
-                if stage.process.is_alive():
-                    stage.process.kill()
-                    stage.process.join()
-            if stage.pipe is not None:
-                stage.pipe.close()
+            if stage.run is not None:
+                stage.run.pipe.close()
 
     def _run(self) -> None:
-        while not (self._closing and all(stage.stopped for stage in self._stages)):
+        while not self._closing:
             watched: dict[Any, RemoteStage] = {}
             for stage in self._stages:
-                if not stage.stopped and stage.pipe is not None:
-                    watched[stage.pipe] = stage
-                    watched[stage.process.sentinel] = stage
+                run = stage.run
+                if run is not None and run is not stage.finished:
+                    watched[run.pipe] = stage
+                    watched[run.process.sentinel] = stage
             ready = wait(list(watched), _LOOK_SECONDS)
             for stage in {watched[one] for one in ready}:
                 self._hear(stage)
 
     def _hear(self, stage: RemoteStage) -> None:
         """Take all that a worker has said, and then its end, if it has come."""
-        assert stage.pipe is not None
-        dead = not stage.process.is_alive()  # before: what it said is in the pipe
+        run = stage.run
+        assert run is not None
+        dead = not run.process.is_alive()  # before: what it said is in the pipe
         try:
-            while not stage.stopped and stage.pipe.poll(0):
-                self._take(stage, messages.decode_from_worker(stage.pipe.recv_bytes()))
+            while run.pipe.poll(0):
+                self._take(stage, messages.decode_from_worker(run.pipe.recv_bytes()))
         except (OSError, EOFError):
-            dead = True
-            stage.process.join(1.0)
-        if dead and not stage.stopped:
-            self._died(stage)
+            run.process.join(1.0)
+            dead = not run.process.is_alive()
+        if dead:
+            stage.finished = run
+            if stage.stopped:
+                run.ending.ended(NORMAL)
+            else:
+                self._died(stage, run)
 
     def _take(self, stage: RemoteStage, message: messages.FromWorker) -> None:
         if isinstance(message, messages.Failed):
@@ -234,9 +298,10 @@ class Overseer:
                 extra={"stage": stage.name, "pid": stage.pid, "traceback": message.traceback},
             )  # fmt: skip
         else:
-            log.debug(
-                "stage %s runs from event %d on", stage.name, message.sequence,
-                extra={"stage": stage.name, "pid": stage.pid, "sequence": message.sequence},
+            log.info(
+                "stage %s runs from event %d on, with %s", stage.name, message.sequence,
+                message.origin, extra={"stage": stage.name, "pid": stage.pid,
+                "sequence": message.sequence, "state_from": message.origin},
             )  # fmt: skip
 
     def _decide(self, stage: RemoteStage, told: messages.Failed) -> bool:
@@ -244,33 +309,56 @@ class Overseer:
         names = stage.machine.event.names
         row = event[0].tolist()
         fields = dict(zip(names, row, strict=True)) if names else {"value": row}
-        return self._on_failure(messages.step_error(told, fields), event)
-
-    def _died(self, stage: RemoteStage) -> None:
-        code = stage.process.exitcode
-        now = time.monotonic()
-        often = len(stage.deaths) == RESTARTS_MAX and now - stage.deaths[0] < PERIOD_SECONDS
-        stage.deaths.append(now)
-        extra = {"stage": stage.name, "pid": stage.pid, "exit_code": code, "sequence": stage.done}
-        if often:
-            error = WorkerDied(
-                f"the worker of stage {stage.name!r} ended {RESTARTS_MAX + 1} times within "
-                f"{PERIOD_SECONDS:g} s (last with exit code {code}) at event {stage.done:,}",
-                stage.name,
-                code,
-            )
-            log.error("%s", error, extra=extra)
+        try:
+            return self._on_failure(messages.step_error(told, fields), event)
+        except BaseException as error:  # a user's function that decides
             self._on_crash(error)
+            return False
+
+    def _died(self, stage: RemoteStage, run: WorkerRun) -> None:
+        """A worker has died; its supervisor is told, and will start another one, or give up."""
+        code, sequence = run.process.exitcode, stage.done
+        stage.restarts += 1
+        self._poison.moved(stage.name, sequence)
+        if self._poison.died(stage.name, sequence):
+            deaths = self._poison.deaths(stage.name)
+            self._poisoned.setdefault(stage.spec.index, {})[sequence] = deaths
+        log.warning(
+            "the worker of stage %s (process %s) ended with exit code %s at event %d", stage.name,
+            run.process.pid, code, sequence, extra={"stage": stage.name, "pid": run.process.pid,
+            "exit_code": code, "sequence": sequence},
+        )  # fmt: skip
+        run.pipe.close()
+        detail = f"exit code {code} at event {sequence:,}"
+        run.ending.ended(Exit("killed" if code is not None and code < 0 else "error", detail))
+
+    def _tree_ended(self, reason: Exit) -> None:
+        """The supervisor has stopped, or given up: whoever has not ended by then never will."""
+        gone = [stage for stage in self._stages if not stage.stopped]
+        if not gone:
+            return
+        error = WorkerDied(
+            f"the workers of this engine ended too often: {reason.detail or reason.kind} "
+            f"(stage {gone[0].name!r} is at event {gone[0].done:,}); "
+            "hr.Engine(supervisor=hr.Supervisor(...)) says how often they may",
+            gone[0].name,
+            None,
+        )
+        log.error("%s", error, extra={"stage": gone[0].name})
+        self._on_crash(error)
+        for stage in gone:
+            if stage.gauge is not None:
+                stage.gauge.dead()
             if stage.output_ring is not None:
                 stage.output_ring.end()  # as it would have done itself
             stage.ended(None)
-            self._moved()
-            return
-        log.warning(
-            "the worker of stage %s (process %s) ended with exit code %s; another one takes its "
-            "place at event %d", stage.name, stage.pid, code, stage.done, extra=extra,
-        )  # fmt: skip
-        assert stage.pipe is not None
-        stage.pipe.close()
-        stage.restarts += 1
-        self.launch(stage)
+        self._moved()
+
+
+def check_supervisor(supervisor: Supervisor) -> None:
+    """Raise UsageError unless it can be that of an engine's workers."""
+    if not isinstance(supervisor, Supervisor) or supervisor.children or supervisor.is_simple:
+        raise UsageError(
+            "supervisor is a hr.Supervisor without children: its strategy, intensity and period "
+            f"are for the engine's workers; it was {supervisor!r}"
+        )

@@ -8,6 +8,7 @@ the event comes of, since that was published before.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from headrace.engine import Stepper
@@ -24,10 +25,18 @@ _WAIT_SECONDS_MAX = 60.0
 class Restored:
     """The stepper of stage `index` before event `sequence`: the initial state, at first."""
 
-    def __init__(self, topology: Any, index: int, step: str | None, sequence: int) -> None:
+    def __init__(
+        self,
+        topology: Any,
+        index: int,
+        step: str | None,
+        sequence: int,
+        poison: Mapping[int, Mapping[int, int]],
+    ) -> None:
         self._topology, self._index, self._step = topology, index, step
         self._sequence = sequence
         self._fold = NetFold(topology, step, _pass_over, upto=(index, sequence))
+        self._fold.poison = {stage: frozenset(events) for stage, events in poison.items()}
         self.origin = "the initial state"
 
     @property

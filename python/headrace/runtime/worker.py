@@ -13,7 +13,8 @@ import signal
 import threading
 import time
 import traceback
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -22,6 +23,7 @@ import numpy as np
 from headrace.compose.layout import INPUT, Read, StageLayout, lay_out, rings_of
 from headrace.errors import HeadraceError, StepError
 from headrace.journal.states import encode_state, known_classes
+from headrace.metrics import Board
 from headrace.ringbuffer import Ring, WaitStrategy, liveness
 from headrace.runtime import messages
 from headrace.runtime.marks import Marks
@@ -48,6 +50,9 @@ class WorkerSpec:
     core: int | None
     journal: str | None
     safe_first: bool  # outputs wait until the journal has their inputs
+    board: str | None
+    poison: Mapping[int, Mapping[int, int]] = field(default_factory=dict)  # by stage: event, deaths
+    careful: bool = False  # a predecessor has died, perhaps at an event
 
 
 def run_worker(spec: WorkerSpec, pipe: Connection, parent: tuple[int, int]) -> None:
@@ -87,7 +92,7 @@ class Worker:
         )
         self._waits_for_journal = spec.journal is not None and spec.safe_first
         self._is_last = layout.outlet is not None and own.output in rings_of(layout.outlet)
-        restored = Restored(spec.topology, own.index, spec.step, source.sequence)
+        restored = Restored(spec.topology, own.index, spec.step, source.sequence, spec.poison)
         if spec.journal is not None:
             restored.from_journal(spec.journal, rings[INPUT])
         self._origin = restored.origin
@@ -102,6 +107,13 @@ class Worker:
             depth=own.depth,
             depth_in=own.depth_in,
         )
+        self._stage.poison = spec.poison.get(own.index, {})
+        if spec.careful:
+            self._stage.be_careful()
+        if spec.board is not None:
+            self._board = Board.attach(spec.board)
+            self._stage.gauge = self._board.stage(own.index)
+            self._stage.gauge.begin(*liveness.myself())
         self._outlet: Outlet | None = None
         self._published = (-1, -1)  # the id of the last record that is out
         if own.output is not None:
