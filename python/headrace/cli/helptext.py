@@ -62,8 +62,9 @@ RUN = paragraphs(
     Ctrl-C, what was there before is still there. A dash is CSV on stdout.
 
     [bold]Topologies[/] of machines (>>, hr.shard, hr.fanout) run as well: each stage in a thread
-    of its own, or with --place processes in a process of its own. Outputs of a shard that is not
-    ordered come in the order of the inputs for each key only.
+    of its own, or with --place processes in a process of its own, which is started as
+    --start-method says. Outputs of a shard that is not ordered come in the order of the inputs for
+    each key only.
 
     [bold]Summary.[/] Time per event is measured batch by batch, from publishing it until its
     outputs are at hand, each of its events being given an equal share; so --batch 1 measures

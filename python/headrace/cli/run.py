@@ -78,7 +78,10 @@ def run(
     ] = Place.THREADS,
     start_method: Annotated[
         StartMethod | None,
-        typer.Option(help="How processes are started. Default: the interpreter's."),
+        typer.Option(
+            metavar="HOW",
+            help="How processes start: fork, spawn or forkserver. Default: the interpreter's.",
+        ),
     ] = None,
 ) -> None:
     """The command; its help text is in helptext.py."""

@@ -37,6 +37,7 @@ from headrace.runtime.progress import Progress
 from headrace.runtime.sources import source_of
 from headrace.runtime.stage import Hooks, Records, Stage
 from headrace.runtime.tail import Tail
+from headrace.runtime.winding_down import winding_down
 from headrace.runtime.worker import WorkerSpec
 from headrace.supervision import Supervisor
 
@@ -89,8 +90,7 @@ class Net:
         self._board: Board | None = None
         self._left: dict[str, Any] | None = None  # what the rings said before they were left
         self._progress = progress
-        self._named = name
-        self._base = name
+        self._named = self._base = name
         if name is None and placement.any_remote:
             self._base = f"engine-{os.getpid()}-{next(_numbers)}"
         self._rings: dict[int, Ring] = {}
@@ -98,7 +98,7 @@ class Net:
         self._outlets: dict[Any, Outlet] = {}
         self.stages: list[Stage | RemoteStage] = []
         self._overseer: Overseer | None = None
-        on_failure, on_crash = self._winding_down(on_failure, on_crash)
+        on_failure, on_crash = winding_down(on_failure, on_crash, self._end_inputs)
         self._hooks = Hooks(on_failure, on_crash, _nothing, self._emit, progress.moved)
         try:
             self._make_rings(capacity)
@@ -116,10 +116,8 @@ class Net:
                     start_method, supervisor, on_failure, on_crash, progress.moved
                 )
             for stage in layout.stages:
-                if placement.remote[stage.index]:
-                    self.stages.append(self._remote(stage, step, wait))
-                else:
-                    self.stages.append(self._local(stage, step, wait))
+                make = self._remote if placement.remote[stage.index] else self._local
+                self.stages.append(make(stage, step, wait))
         except BaseException:
             for ring in self.rings:
                 ring.close()
@@ -197,28 +195,6 @@ class Net:
         remote.ring = self._rings[rings_of(stage.source)[0]]
         remote.output_ring = None if stage.output is None else self._rings[stage.output]
         return remote
-
-    def _winding_down(
-        self,
-        on_failure: Callable[[StepError, Records], bool],
-        on_crash: Callable[[BaseException], None],
-    ) -> tuple[Callable[[StepError, Records], bool], Callable[[BaseException], None]]:
-        """The same, but once a stage halts, the others end when they are through with all there is.
-
-        Otherwise they would wait for inputs that never come, and who reads the outputs, for them.
-        """
-
-        def failed(error: StepError, event: Records) -> bool:
-            go_on = on_failure(error, event)
-            if not go_on:
-                self._end_inputs()
-            return go_on
-
-        def crashed(error: BaseException) -> None:
-            on_crash(error)
-            self._end_inputs()
-
-        return failed, crashed
 
     def _end_inputs(self) -> None:
         with contextlib.suppress(RingClosed):
