@@ -246,21 +246,16 @@ DEAD_LETTERS = paragraphs(
     """
     List the events that a machine could not step over, show one, publish some again.
 
-    DIR is the folder that was given as [bold]Engine(..., dead_letters=DIR)[/]. Letters are counted
-    from 0. Each is waiting, until it is reinjected (published again, as another input), discarded,
-    or stepped (a mended machine has stepped over it when its journal was opened again). Listing and
-    showing write nothing, and an engine may be at work meanwhile.
+    DIR is that of [bold]Engine(..., dead_letters=DIR)[/]. Letters are counted from 0. Each is
+    waiting, until it is reinjected (published again), discarded, or stepped (by a mended machine,
+    when its journal was opened again). An engine may be at work while they are listed or shown.
 
-    [bold]--reinject[/] opens the engine of APP on its journal, with DIR for what fails again, and
-    publishes the events of letters N, or of all that are waiting; each once, also if it is killed
-    in between and run again. Events of the first machine of a pipeline can be published, others
-    not. [bold]--discard[/] says of letters N that nobody wants them any more. For both, no engine
-    may be at work on DIR.
+    [bold]--reinject[/] opens the engine of APP on its journal, and publishes the events of letters
+    N, or of all that are waiting; each once, also if it is killed in between and run again. Events
+    of later machines of a pipeline cannot be published. [bold]--discard[/]: nobody wants letter N.
 
-    [bold]Exit code.[/] 0: done. 1: an event has failed again, or something failed. 2: wrong use, or
-    no dead letters there.
+    [bold]Exit code.[/] 0: done. 1: an event has failed again, or something failed. 2: wrong use.
 
-    [green]headrace dead-letters trades.dead[/]
     [green]headrace dead-letters trades.dead --show 3[/]
     [green]headrace dead-letters trades.dead --reinject totals.py:total --journal trades.journal \
 3 4[/]

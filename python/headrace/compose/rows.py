@@ -177,8 +177,8 @@ def _keys(events: Array, by: tuple[str, ...]) -> Array:
 def positioned(records: Array, output: Any, depth: int, outer: Array | None) -> Array:
     """Records with `depth` positions: those of their inputs, `outer` (n, less), and their own."""
     made = np.empty(len(records), ring_dtype(output, depth))
-    raw = made.view(np.uint8).reshape(len(made), made.dtype.itemsize)
     size = records.dtype.itemsize
+    raw = made.view(np.uint8).reshape(len(made), made.dtype.itemsize)
     raw[:, :size] = records.view(np.uint8).reshape(len(made), size)
     positions = made[POSITIONS]
     known = 0 if outer is None else outer.shape[1]

@@ -6,6 +6,7 @@ from headrace.replay.fold import Fold
 from headrace.replay.history import History, Moment
 from headrace.replay.net_fold import NetFold, fold_of
 from headrace.replay.parting import Parting, Rehearsal, rehearse
+from headrace.replay.passing import PassedOver
 from headrace.replay.replay import Replay, replay
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Moment",
     "NetFold",
     "Parting",
+    "PassedOver",
     "Rehearsal",
     "Replay",
     "fold_of",

@@ -6,7 +6,6 @@ together is complete, and numbers and ids come out as they do in an engine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from headrace.errors import StepError
 from headrace.events import record_dtype
 from headrace.machine import Machine
 from headrace.replay.fold import Fold, OnFailure, Records
+from headrace.replay.passing import PassedOver
 
 
 def fold_of(
@@ -62,8 +62,8 @@ class NetFold(Fold):
         self.last_output = (-1, -1)
         self._sequences = [0] * len(self.machines)
         self._on_failure = on_failure
+        self.passed_over = PassedOver()
         self._upto = upto
-        self.poison: Mapping[int, frozenset[int]] = {}  # by stage: events not to be stepped over
         self._stages = list(self.layout.stages)
         if upto is not None:
             needed = self.layout.before(upto[0])
@@ -145,27 +145,22 @@ class NetFold(Fold):
             records = positioned(records, stage.machine.output, stage.depth, outer)
         rows[stage.output] = rows_of(records, stage.machine.output)
 
-    def _share(self, stage: StageLayout, events: Records, first: int) -> Any:
-        """The places of the events that are to be stepped over."""
-        select = shared_out(events, first, stage.shares)
-        bad = [each - first for each in self.poison.get(stage.index, ())]
-        if not any(0 <= each < len(events) for each in bad):
-            return select
-        places = np.arange(len(events)) if select is None else select
-        return places[~np.isin(places, bad)]
-
     def _step_over(self, stage: StageLayout, own: Rows, first: int) -> list[Records]:
         """Step one machine over its share of a stream; its records."""
         stepper = self.steppers[stage.index]
         parts: list[Records] = []
         start = 0
         while start < len(own):
-            events = own.events[start:]
-            failure = None
+            events, name, failure = own.events[start:], stage.machine.name, None
+            stop = start + self.passed_over.next_in(name, events, first + start)
+            if stop == start:
+                start += 1
+                continue
             try:
-                select = self._share(stage, events, first + start)
+                here = slice(start, stop)
+                select = shared_out(own.events[here], first + start, stage.shares)
                 records = stepper.run(
-                    events, own.times[start:], first + start, own.origins[start:], select
+                    own.events[here], own.times[here], first + start, own.origins[here], select
                 )
             except StepError as error:
                 records, error.partial = error.partial, None
@@ -173,9 +168,11 @@ class NetFold(Fold):
             if records is not None and len(records):
                 parts.append(records.copy())
             if failure is None:
-                break
+                start = stop
+                continue
             start = failure.sequence - first
             failure.origin = int(own.origins[start])
+            failure.time_ns = int(own.times[start])
             event = own.events[start : start + 1].copy()
             if self._on_failure is None or not self._on_failure(failure, event):
                 self.sequence = failure.origin

@@ -101,14 +101,14 @@ class Engine(Reinjecting):
         settings = None if journal is None else as_journal(journal)
         self._answers = Answers(CLIENTS_MAX if settings is None else settings.clients_max)
         opening = None
-        kept = None if dead_letters is None else KeptLetters(dead_letters, layout.stages)
+        kept = None if dead_letters is None else KeptLetters(dead_letters, layout)
         self._letters = kept
         try:
             if settings is not None:
                 keep = self._recovered.append if keep_outputs else None
-                past = None if kept is None else kept.passed_over
+                look = None if kept is None else kept.look_at
                 opening = Opening(
-                    settings, machine, step, self._failures, self._answers, keep, past
+                    settings, machine, step, self._failures, self._answers, keep, look
                 )
             self._line = self._make_line(
                 opening, step, capacity, wait, name, keep_outputs, layout, placement, start_method,
@@ -182,8 +182,10 @@ class Engine(Reinjecting):
         call = self._calls.get(error.origin)
         if call is not None:
             call.error = error
+            if error.deaths:  # or it would kill again whoever steps over the journal
+                self._failures.put_aside(error, event, error.deaths)
             return True
-        if self._failures.put_aside(error, event):
+        if self._failures.put_aside(error, event, error.deaths):
             return True
         self._failures.halt(error)
         return False

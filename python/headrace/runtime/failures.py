@@ -23,6 +23,7 @@ class DeadLetter:
     machine: str
     event: Records  # one event, of the machine's dtype
     error: StepError  # its __cause__ is the step's own exception, with its traceback
+    retries: int = 0  # how often it was tried again before, by those whom it has killed
 
 
 class Failures:
@@ -42,7 +43,7 @@ class Failures:
     def dead_letters(self) -> tuple[DeadLetter, ...]:
         return tuple(self._letters)
 
-    def put_aside(self, error: StepError, event: Records) -> bool:
+    def put_aside(self, error: StepError, event: Records, retries: int = 0) -> bool:
         """Keep the event as a dead letter, if there is room for one more; whether there was.
 
         Where somebody else decides, that is all, and it is kept by him.
@@ -51,7 +52,7 @@ class Failures:
             return self._decide(error, event)
         if len(self._letters) >= self._letters_max:
             return False
-        letter = DeadLetter(error.sequence, error.machine, event, error)
+        letter = DeadLetter(error.sequence, error.machine, event, error, retries)
         if self.keep is not None:
             self.keep(letter)
         _forget_locals(error)

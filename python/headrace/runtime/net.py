@@ -189,6 +189,7 @@ class Net:
             None if self._journal is None else self._journal.local_path,
             self._journal is not None and self._journal.level != "none",
             self._base,
+            self._fold.passed_over,
         )
         assert self._overseer is not None
         remote = RemoteStage(stage, spec, self._overseer, lambda: self._sequence_of(stage))

@@ -80,6 +80,7 @@ class RemoteStage:
         self.output_ring: Ring | None = None
         self.stopped = False
         self.restarts = 0
+        self.poison: dict[int, int] = {}  # events, and how many workers they have killed
         self.spec = spec
         self.run: WorkerRun | None = None
         self.finished: WorkerRun | None = None  # whose end was heard
@@ -188,7 +189,6 @@ class Overseer:
         self._moved = moved
         self._stages: list[RemoteStage] = []
         self._poison = PoisonWatch(POISON_RETRIES)
-        self._poisoned: dict[int, dict[int, int]] = {}
         self._tree: Tree | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="headrace-overseer", daemon=True)
@@ -220,7 +220,7 @@ class Overseer:
         if stage.gauge is not None and stage.restarts:
             stage.gauge.restarting()
         spec = replace(
-            stage.spec, poison=self._poisoned, careful=self._poison.deaths(stage.name) > 0
+            stage.spec, poison=stage.poison, careful=self._poison.deaths(stage.name) > 0
         )
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
@@ -310,7 +310,10 @@ class Overseer:
         row = event[0].tolist()
         fields = dict(zip(names, row, strict=True)) if names else {"value": row}
         try:
-            return self._on_failure(messages.step_error(told, fields), event)
+            go_on = self._on_failure(messages.step_error(told, fields), event)
+            if go_on and told.deaths:  # whoever comes next must not die of it while it recovers
+                stage.spec.passed_over.add(stage.machine.name, told.sequence, told.event)
+            return go_on
         except BaseException as error:  # a user's function that decides
             self._on_crash(error)
             return False
@@ -321,8 +324,7 @@ class Overseer:
         stage.restarts += 1
         self._poison.moved(stage.name, sequence)
         if self._poison.died(stage.name, sequence):
-            deaths = self._poison.deaths(stage.name)
-            self._poisoned.setdefault(stage.spec.index, {})[sequence] = deaths
+            stage.poison[sequence] = self._poison.deaths(stage.name)
         log.warning(
             "the worker of stage %s (process %s) ended with exit code %s at event %d", stage.name,
             run.process.pid, code, sequence, extra={"stage": stage.name, "pid": run.process.pid,

@@ -8,14 +8,13 @@ the event comes of, since that was published before.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from headrace.engine import Stepper
 from headrace.errors import JournalError, StepError
 from headrace.journal.recovery import Tail
 from headrace.ports import LocalDisk
-from headrace.replay import NetFold
+from headrace.replay import NetFold, PassedOver
 from headrace.ringbuffer import Ring
 from headrace.runtime.recorder import CONSUMER
 
@@ -31,12 +30,12 @@ class Restored:
         index: int,
         step: str | None,
         sequence: int,
-        poison: Mapping[int, Mapping[int, int]],
+        passed_over: PassedOver,
     ) -> None:
         self._topology, self._index, self._step = topology, index, step
         self._sequence = sequence
         self._fold = NetFold(topology, step, _pass_over, upto=(index, sequence))
-        self._fold.poison = {stage: frozenset(events) for stage, events in poison.items()}
+        self._fold.passed_over = passed_over
         self.origin = "the initial state"
 
     @property

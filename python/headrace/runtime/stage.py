@@ -251,5 +251,6 @@ class Stage:
             event=event,
             machine=self.machine.name,
         )
+        error.deaths = deaths
         error.__cause__ = PoisonEvent(f"the worker process died at this event {deaths} times")
         return error

@@ -24,6 +24,7 @@ from headrace.compose.layout import INPUT, Read, StageLayout, lay_out, rings_of
 from headrace.errors import HeadraceError, StepError
 from headrace.journal.states import encode_state, known_classes
 from headrace.metrics import Board
+from headrace.replay import PassedOver
 from headrace.ringbuffer import Ring, WaitStrategy, liveness
 from headrace.runtime import messages
 from headrace.runtime.marks import Marks
@@ -51,7 +52,8 @@ class WorkerSpec:
     journal: str | None
     safe_first: bool  # outputs wait until the journal has their inputs
     board: str | None
-    poison: Mapping[int, Mapping[int, int]] = field(default_factory=dict)  # by stage: event, deaths
+    passed_over: PassedOver  # what is not stepped over again, up to the time it is started
+    poison: Mapping[int, int] = field(default_factory=dict)  # events, and how often they killed
     careful: bool = False  # a predecessor has died, perhaps at an event
 
 
@@ -92,7 +94,9 @@ class Worker:
         )
         self._waits_for_journal = spec.journal is not None and spec.safe_first
         self._is_last = layout.outlet is not None and own.output in rings_of(layout.outlet)
-        restored = Restored(spec.topology, own.index, spec.step, source.sequence, spec.poison)
+        restored = Restored(
+            spec.topology, own.index, spec.step, source.sequence, spec.passed_over
+        )
         if spec.journal is not None:
             restored.from_journal(spec.journal, rings[INPUT])
         self._origin = restored.origin
@@ -107,7 +111,7 @@ class Worker:
             depth=own.depth,
             depth_in=own.depth_in,
         )
-        self._stage.poison = spec.poison.get(own.index, {})
+        self._stage.poison = spec.poison
         if spec.careful:
             self._stage.be_careful()
         if spec.board is not None:
