@@ -107,11 +107,7 @@ class Net:
                     layout, self._rings, self._sequence_of, keep_outputs, calls, answers
                 )
             if placement.any_remote:
-                if journal is not None and journal.local_path is None:
-                    raise UsageError(
-                        "worker processes read the journal themselves, so it must be in a folder; "
-                        f"place='threads' can have it on {journal.disk!r}"
-                    )
+                _check_other_processes_find(journal)
                 self._overseer = Overseer(
                     start_method, supervisor, on_failure, on_crash, progress.moved
                 )
@@ -380,3 +376,11 @@ class Net:
 
 def _nothing(stage: Stage, records: Records) -> None:
     """There are no answers to be kept."""
+
+
+def _check_other_processes_find(journal: Journal | None) -> None:
+    if journal is not None and journal.local_path is None:
+        raise UsageError(
+            "worker processes read the journal themselves, so it must be in a folder; "
+            f"place='threads' can have it on {journal.disk!r}"
+        )
