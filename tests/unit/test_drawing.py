@@ -202,6 +202,13 @@ def points_of(path: str) -> Any:
         x, y = to
 
 
+def test_arrows_are_level_where_nothing_is_shared_out() -> None:
+    curved = (("issue", "topology", 4), ("long", "stages", 0), ("issue", "stages", 12))
+    for name, detail, curves in curved:
+        paths = re.findall(r'class="line" d="([^"]*)"', hr.draw(TOPOLOGIES[name], "svg", detail))
+        assert sum("C" in path for path in paths) == curves
+
+
 def test_a_long_chain_goes_on_below() -> None:
     drawn, (width, _) = read_svg(hr.draw(TOPOLOGIES["long"]))
     assert width < 1400

@@ -11,6 +11,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -190,7 +191,9 @@ class Net:
         assert self._overseer is not None
         remote = RemoteStage(stage, spec, self._overseer, lambda: self._sequence_of(stage))
         remote.ring = self._rings[rings_of(stage.source)[0]]
-        remote.output_ring = None if stage.output is None else self._rings[stage.output]
+        if stage.output is not None:
+            remote.output_ring = self._rings[stage.output]
+            remote.readers_gone = partial(self._reader_halted, stage.output)
         return remote
 
     def _end_inputs(self) -> None:
@@ -233,13 +236,16 @@ class Net:
         assert ring is not None
         readers = self.layout.readers(ring)
         if readers:
-            # One that stops before its ring ends has halted the engine.
-            return any(self.stages[reader.index].stopped for reader in readers)
+            return self._reader_halted(ring)
         if self.closing:
             evict_the_dead(self._rings[ring])
         return False
 
     # From any thread.
+
+    def _reader_halted(self, ring: int) -> bool:
+        """Whether a reader has stopped: before its ring has ended, only a halt makes it do so."""
+        return any(self.stages[reader.index].stopped for reader in self.layout.readers(ring))
 
     def _sequence_of(self, stage: StageLayout) -> int:
         """How many events of its own stream a stage has let go of."""
