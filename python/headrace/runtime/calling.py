@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from headrace.errors import HeadraceError, InputFull, StepError, WaitTimeout
+from headrace.errors import HeadraceError, InputFull, RingEnded, StepError, WaitTimeout
 from headrace.journal.notes import Called
 from headrace.runtime.answers import Answers, Entry
 from headrace.runtime.calls import Call, Calls
@@ -28,6 +28,9 @@ class Calling(Waits):
             self._check_running()
             try:
                 return self._line.producer.publish(array, 0)
+            except RingEnded:  # by a stage that has halted meanwhile
+                self._check_running()
+                raise
             except WaitTimeout as full:
                 if self._journaling is not None:
                     self._journaling.published()  # there is room only when it has moved on
@@ -73,6 +76,9 @@ class Calling(Waits):
             try:
                 sequence = self._line.producer.publish(array[done:], min(deadline.left(), 0.1))
                 return sequence if first < 0 else first
+            except RingEnded:
+                self._check_running()
+                raise
             except WaitTimeout as error:
                 full = error
 

@@ -11,6 +11,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ from headrace.runtime.progress import Progress
 from headrace.runtime.sources import source_of
 from headrace.runtime.stage import Hooks, Records, Stage
 from headrace.runtime.tail import Tail
+from headrace.runtime.winding_down import winding_down
 from headrace.runtime.worker import WorkerSpec
 from headrace.supervision import Supervisor
 
@@ -90,8 +92,7 @@ class Net:
         self._board: Board | None = None
         self._left: dict[str, Any] | None = None  # what the rings said before they were left
         self._progress = progress
-        self._named = name
-        self._base = name
+        self._named = self._base = name
         if name is None and placement.any_remote:
             self._base = f"engine-{os.getpid()}-{next(_numbers)}"
         self._rings: dict[int, Ring] = {}
@@ -99,6 +100,7 @@ class Net:
         self._outlets: dict[Any, Outlet] = {}
         self.stages: list[Stage | RemoteStage] = []
         self._overseer: Overseer | None = None
+        on_failure, on_crash = winding_down(on_failure, on_crash, self._end_inputs)
         self._hooks = Hooks(on_failure, on_crash, _nothing, self._emit, progress.moved)
         try:
             self._make_rings(capacity)
@@ -112,10 +114,8 @@ class Net:
                     start_method, supervisor, on_failure, on_crash, progress.moved
                 )
             for stage in layout.stages:
-                if placement.remote[stage.index]:
-                    self.stages.append(self._remote(stage, step, wait))
-                else:
-                    self.stages.append(self._local(stage, step, wait))
+                make = self._remote if placement.remote[stage.index] else self._local
+                self.stages.append(make(stage, step, wait))
         except BaseException:
             for ring in self.rings:
                 ring.close()
@@ -193,8 +193,14 @@ class Net:
         remote = RemoteStage(stage, spec, self._overseer, lambda: self._sequence_of(stage))
         remote.step_kind = self._fold.steppers[stage.index].kind
         remote.ring = self._rings[rings_of(stage.source)[0]]
-        remote.output_ring = None if stage.output is None else self._rings[stage.output]
+        if stage.output is not None:
+            remote.output_ring = self._rings[stage.output]
+            remote.readers_gone = partial(self._reader_halted, stage.output)
         return remote
+
+    def _end_inputs(self) -> None:
+        with contextlib.suppress(RingClosed):
+            self._rings[INPUT].end()
 
     def start(self) -> None:
         """Start all stages, the last ones first: who is fed is there before who feeds."""
@@ -223,12 +229,16 @@ class Net:
         assert ring is not None
         readers = self.layout.readers(ring)
         if readers:
-            return all(self.stages[reader.index].stopped for reader in readers)
+            return self._reader_halted(ring)
         if self.closing:
             evict_the_dead(self._rings[ring])
         return False
 
     # From any thread.
+
+    def _reader_halted(self, ring: int) -> bool:
+        """Whether a reader has stopped: before its ring has ended, only a halt makes it do so."""
+        return any(self.stages[reader.index].stopped for reader in self.layout.readers(ring))
 
     def _sequence_of(self, stage: StageLayout) -> int:
         """How many events of its own stream a stage has let go of."""

@@ -93,6 +93,8 @@ class RemoteStage:
         self.run: WorkerRun | None = None
         self.finished: WorkerRun | None = None  # whose end was heard
         self.gauge: StageGauge | None = None
+        self.readers_gone: Callable[[], bool] = lambda: False
+        self.told: WorkerRun | None = None  # who was told that its readers are gone
         self._sequence = sequence
         self._overseer = overseer
         self._ended = threading.Event()
@@ -272,6 +274,9 @@ class Overseer:
             watched: dict[Any, RemoteStage] = {}
             for stage in self._stages:
                 run = stage.run
+                if run is not stage.told and not stage.stopped and stage.readers_gone():
+                    stage.told = run
+                    self.send(stage, messages.ReadersGone())
                 if run is not None and run is not stage.finished:
                     watched[run.pipe] = stage
                     watched[run.process.sentinel] = stage
@@ -364,6 +369,8 @@ class Overseer:
         for stage in gone:
             if stage.gauge is not None:
                 stage.gauge.dead()
+            if stage.output_ring is not None:
+                stage.output_ring.end()  # as it would have done itself
             stage.ended(None)
         self._moved()
 
