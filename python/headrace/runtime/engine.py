@@ -65,7 +65,8 @@ class Engine(Reinjecting):
     three times is a failed step. `cores`: numbers of cores, given to the stages in turn.
     `start_method`: of processes, as in multiprocessing. `supervisor`: a Supervisor without
     children, whose strategy, intensity and period are for the workers (by default "one_for_one",
-    10 restarts in 5 seconds); if it gives up, that is WorkerDied.
+    10 restarts in 5 seconds); if it gives up, that is WorkerDied. `paused_max`: seconds that a
+    worker may be paused (SIGSTOP) until it is killed and replaced; None: for ever.
 
     All methods may be called from any thread of the process that made it, not after a fork.
     Usable as a context manager; leaving it closes. Raises MachineError, CapacityError, UsageError;
@@ -89,6 +90,7 @@ class Engine(Reinjecting):
         cores: Sequence[int] | None = None,
         start_method: str | None = None,
         supervisor: Supervisor | None = None,
+        paused_max: float | None = None,
         on_full: str = "block",
         dead_letters: str | os.PathLike[str] | Journal | None = None,
     ) -> None:
@@ -114,7 +116,9 @@ class Engine(Reinjecting):
         settings = None if journal is None else as_journal(journal)
         self._answers = Answers(CLIENTS_MAX if settings is None else settings.clients_max)
         self._letters = None if dead_letters is None else KeptLetters(dead_letters, layout)
-        setup = Setup(step, capacity, wait, name, keep_outputs, start_method, supervisor)
+        setup = Setup(
+            step, capacity, wait, name, keep_outputs, start_method, supervisor, paused_max
+        )
         self._opening: Opening | None = None
         try:
             self._open(settings, setup, layout, placement)
