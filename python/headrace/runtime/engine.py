@@ -26,13 +26,14 @@ from headrace.runtime.deadline import Deadline, deadline_after
 from headrace.runtime.failures import DeadLetter, Failures, check_options
 from headrace.runtime.journaling import Journaling
 from headrace.runtime.kept_letters import KeptLetters
-from headrace.runtime.making import Setup, make_line
+from headrace.runtime.making import make_line
 from headrace.runtime.opening import Opening
 from headrace.runtime.outlet import who_is_waited_for
 from headrace.runtime.placing import Place, Placement, place_stages
 from headrace.runtime.process import this_process
 from headrace.runtime.progress import LOOK_SECONDS
 from headrace.runtime.reinjecting import Reinjecting
+from headrace.runtime.setup import Setup
 from headrace.runtime.stage import Records
 from headrace.runtime.waits import output_id
 from headrace.supervision import Supervisor

@@ -25,7 +25,7 @@ from headrace.journal.states import known_classes
 from headrace.machine import Machine
 from headrace.metrics import Board
 from headrace.replay import Fold
-from headrace.ringbuffer import Ring, WaitStrategy
+from headrace.ringbuffer import Ring
 from headrace.runtime.answers import Answers
 from headrace.runtime.boards import make_board
 from headrace.runtime.calls import Calls
@@ -87,7 +87,7 @@ class Net:
         self._board: Board | None = None
         self._left: dict[str, Any] | None = None  # what the rings said before they were left
         self._progress = progress
-        self._named = self._base = name
+        self._base = setup.name
         if setup.name is None and placement.any_remote:
             self._base = f"engine-{os.getpid()}-{next(_numbers)}"
         self._rings: dict[int, Ring] = {}
@@ -108,7 +108,7 @@ class Net:
                 self._overseer = Overseer(setup, on_failure, on_crash, progress.moved)
             for stage in layout.stages:
                 make = self._remote if placement.remote[stage.index] else self._local
-                self.stages.append(make(stage, step, wait))
+                self.stages.append(make(stage, setup))
         except BaseException:
             for ring in self.rings:
                 ring.close()
@@ -141,7 +141,7 @@ class Net:
         last = self.layout.outlet == Read(ring)
         return f"{self._base}.{'out' if last else ring}"
 
-    def _local(self, stage: StageLayout, wait: WaitStrategy | None) -> Stage:
+    def _local(self, stage: StageLayout, setup: Setup) -> Stage:
         marks = self._marks.get(stage.index)
         made = Stage(
             stage.machine,
@@ -149,7 +149,7 @@ class Net:
             self._hooks,
             self._fold.steppers[stage.index],
             self._fold.made[stage.index],
-            source_of(self.layout, stage, self._rings, wait, self._sequence_of, marks),
+            source_of(self.layout, stage, self._rings, setup.wait, self._sequence_of, marks),
             name=stage.name,
             depth=stage.depth,
             depth_in=stage.depth_in,
