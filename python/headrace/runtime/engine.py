@@ -26,13 +26,14 @@ from headrace.runtime.deadline import Deadline, deadline_after
 from headrace.runtime.failures import DeadLetter, Failures, check_options
 from headrace.runtime.journaling import Journaling
 from headrace.runtime.kept_letters import KeptLetters
-from headrace.runtime.making import Setup, make_line
+from headrace.runtime.making import make_line
 from headrace.runtime.opening import Opening
 from headrace.runtime.outlet import who_is_waited_for
 from headrace.runtime.placing import Place, Placement, place_stages
 from headrace.runtime.process import this_process
 from headrace.runtime.progress import LOOK_SECONDS
 from headrace.runtime.reinjecting import Reinjecting
+from headrace.runtime.setup import Setup
 from headrace.runtime.stage import Records
 from headrace.runtime.waits import output_id
 from headrace.supervision import Supervisor
@@ -65,7 +66,8 @@ class Engine(Reinjecting):
     three times is a failed step. `cores`: numbers of cores, given to the stages in turn.
     `start_method`: of processes, as in multiprocessing. `supervisor`: a Supervisor without
     children, whose strategy, intensity and period are for the workers (by default "one_for_one",
-    10 restarts in 5 seconds); if it gives up, that is WorkerDied.
+    10 restarts in 5 seconds); if it gives up, that is WorkerDied. `paused_max`: seconds that a
+    worker may be paused (SIGSTOP) until it is killed and replaced; None: for ever.
 
     All methods may be called from any thread of the process that made it, not after a fork.
     Usable as a context manager; leaving it closes. Raises MachineError, CapacityError, UsageError;
@@ -89,6 +91,7 @@ class Engine(Reinjecting):
         cores: Sequence[int] | None = None,
         start_method: str | None = None,
         supervisor: Supervisor | None = None,
+        paused_max: float | None = None,
         on_full: str = "block",
         dead_letters: str | os.PathLike[str] | Journal | None = None,
     ) -> None:
@@ -114,7 +117,9 @@ class Engine(Reinjecting):
         settings = None if journal is None else as_journal(journal)
         self._answers = Answers(CLIENTS_MAX if settings is None else settings.clients_max)
         self._letters = None if dead_letters is None else KeptLetters(dead_letters, layout)
-        setup = Setup(step, capacity, wait, name, keep_outputs, start_method, supervisor)
+        setup = Setup(
+            step, capacity, wait, name, keep_outputs, start_method, supervisor, paused_max
+        )
         self._opening: Opening | None = None
         try:
             self._open(settings, setup, layout, placement)

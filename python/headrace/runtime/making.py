@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from headrace.compose import Layout, Pipeline, Topology
 from headrace.errors import StepError
 from headrace.machine import Machine
 from headrace.replay import fold_of
-from headrace.ringbuffer import WaitStrategy
 from headrace.runtime.answers import Answers
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
@@ -19,21 +17,8 @@ from headrace.runtime.net import Net
 from headrace.runtime.opening import Opening
 from headrace.runtime.placing import Placement
 from headrace.runtime.progress import Progress
+from headrace.runtime.setup import Setup
 from headrace.runtime.stage import Records
-from headrace.supervision import Supervisor
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What a user said of how to run a topology."""
-
-    step: str | None
-    capacity: int
-    wait: WaitStrategy | None
-    name: str | None
-    keep_outputs: int
-    start_method: str | None
-    supervisor: Supervisor | None
 
 
 def make_line(
@@ -68,18 +53,12 @@ def make_line(
         layout,
         placement,
         fold,
-        step=setup.step,
-        capacity=setup.capacity,
-        wait=setup.wait,
-        name=setup.name,
-        keep_outputs=setup.keep_outputs,
-        start_method=setup.start_method,
-        supervisor=setup.supervisor,
+        setup,
+        None if opening is None else opening.settings,
         on_failure=on_failure,
         on_crash=on_crash,
         progress=Progress(),
         calls=calls,
         answers=answers,
         hold=hold,
-        journal=None if opening is None else opening.settings,
     )

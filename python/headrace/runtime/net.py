@@ -25,7 +25,7 @@ from headrace.journal.states import known_classes
 from headrace.machine import Machine
 from headrace.metrics import Board
 from headrace.replay import Fold
-from headrace.ringbuffer import Ring, WaitStrategy
+from headrace.ringbuffer import Ring
 from headrace.runtime.answers import Answers
 from headrace.runtime.boards import make_board
 from headrace.runtime.calls import Calls
@@ -33,15 +33,16 @@ from headrace.runtime.deadline import Deadline
 from headrace.runtime.keeper import Cut, StageCut
 from headrace.runtime.marks import Marks
 from headrace.runtime.outlet import Outlet, evict_the_dead
-from headrace.runtime.overseer import Overseer, RemoteStage
+from headrace.runtime.overseer import Overseer
 from headrace.runtime.placing import Placement, pin
 from headrace.runtime.progress import Progress
+from headrace.runtime.remote import RemoteStage
+from headrace.runtime.setup import Setup
 from headrace.runtime.sources import source_of
 from headrace.runtime.stage import Hooks, Records, Stage
 from headrace.runtime.tail import Tail
 from headrace.runtime.winding_down import winding_down
 from headrace.runtime.worker import WorkerSpec
-from headrace.supervision import Supervisor
 
 _numbers = itertools.count()
 _LOOK_FIRST, _LOOK_LAST = 0.00002, 0.001  # seconds between looks at what other processes do
@@ -60,21 +61,15 @@ class Net:
         layout: Layout,
         placement: Placement,
         fold: Fold,
+        setup: Setup,
+        journal: Journal | None,
         *,
-        step: str | None,
-        capacity: int,
-        wait: WaitStrategy | None,
-        name: str | None,
-        keep_outputs: int,
-        start_method: str | None,
-        supervisor: Supervisor | None,
         on_failure: Callable[[StepError, Records], bool],
         on_crash: Callable[[BaseException], None],
         progress: Progress,
         calls: Calls,
         answers: Answers,
         hold: Callable[[Deadline], Any],
-        journal: Journal | None,
     ) -> None:
         self.layout = layout
         self.closing = False
@@ -92,8 +87,8 @@ class Net:
         self._board: Board | None = None
         self._left: dict[str, Any] | None = None  # what the rings said before they were left
         self._progress = progress
-        self._named = self._base = name
-        if name is None and placement.any_remote:
+        self._base = setup.name
+        if setup.name is None and placement.any_remote:
             self._base = f"engine-{os.getpid()}-{next(_numbers)}"
         self._rings: dict[int, Ring] = {}
         self._marks: dict[int, Marks] = {}  # of stages that read several rings
@@ -103,19 +98,17 @@ class Net:
         on_failure, on_crash = winding_down(on_failure, on_crash, self._end_inputs)
         self._hooks = Hooks(on_failure, on_crash, _nothing, self._emit, progress.moved)
         try:
-            self._make_rings(capacity)
+            self._make_rings(setup.capacity)
             if layout.outlet is not None:
                 self.backlog = Tail(
-                    layout, self._rings, self._sequence_of, keep_outputs, calls, answers
+                    layout, self._rings, self._sequence_of, setup.keep_outputs, calls, answers
                 )
             if placement.any_remote:
                 _check_other_processes_find(journal)
-                self._overseer = Overseer(
-                    start_method, supervisor, on_failure, on_crash, progress.moved
-                )
+                self._overseer = Overseer(setup, on_failure, on_crash, progress.moved)
             for stage in layout.stages:
                 make = self._remote if placement.remote[stage.index] else self._local
-                self.stages.append(make(stage, step, wait))
+                self.stages.append(make(stage, setup))
         except BaseException:
             for ring in self.rings:
                 ring.close()
@@ -148,7 +141,7 @@ class Net:
         last = self.layout.outlet == Read(ring)
         return f"{self._base}.{'out' if last else ring}"
 
-    def _local(self, stage: StageLayout, step: str | None, wait: WaitStrategy | None) -> Stage:
+    def _local(self, stage: StageLayout, setup: Setup) -> Stage:
         marks = self._marks.get(stage.index)
         made = Stage(
             stage.machine,
@@ -156,7 +149,7 @@ class Net:
             self._hooks,
             self._fold.steppers[stage.index],
             self._fold.made[stage.index],
-            source_of(self.layout, stage, self._rings, wait, self._sequence_of, marks),
+            source_of(self.layout, stage, self._rings, setup.wait, self._sequence_of, marks),
             name=stage.name,
             depth=stage.depth,
             depth_in=stage.depth_in,
@@ -169,9 +162,7 @@ class Net:
             self._outlets[made] = Outlet(made.output_ring, self.backlog if last else None)
         return made
 
-    def _remote(
-        self, stage: StageLayout, step: str | None, wait: WaitStrategy | None
-    ) -> RemoteStage:
+    def _remote(self, stage: StageLayout, setup: Setup) -> RemoteStage:
         for ring in rings_of(stage.source):  # its place, before anything is published
             self._rings[ring].consumer(stage.name).detach()
         names = {index: ring.name for index, ring in self._rings.items()}
@@ -179,8 +170,8 @@ class Net:
         spec = WorkerSpec(
             self.layout.topology,
             stage.index,
-            step,
-            wait,
+            setup.step,
+            setup.wait,
             names,
             marks,
             self._placement.cores[stage.index],
@@ -190,7 +181,8 @@ class Net:
             self._fold.passed_over,
         )
         assert self._overseer is not None
-        remote = RemoteStage(stage, spec, self._overseer, lambda: self._sequence_of(stage))
+        remote = RemoteStage(stage, spec, lambda: self._sequence_of(stage))
+        self._overseer.add(remote)
         remote.step_kind = self._fold.steppers[stage.index].kind
         remote.ring = self._rings[rings_of(stage.source)[0]]
         if stage.output is not None:
