@@ -22,6 +22,7 @@ from headrace.runtime.settling import ALL, Settling
 
 _LOOKS = 200  # without a sleep, while something is held back
 _NAP_SECONDS = 0.00005
+_IDLE_NAP_SECONDS = 0.001
 
 
 class Leaf:
@@ -216,16 +217,21 @@ class Gathered:
                 return rows
         return None
 
-    def wait(self) -> Rows | None:
-        """The next rows; None: all rings have ended."""
+    def wait(self, timeout: float | None = None) -> Rows | None:
+        """The next rows; None: all rings have ended, or `timeout` seconds are over."""
         looks = 0
+        end = None if timeout is None else time.monotonic() + timeout
         while True:
             rows = self.take()
             if rows is not None:
                 return rows
-            if self.ended:
+            if self.ended or (end is not None and time.monotonic() >= end):
                 return None
             looks += 1
+            if end is not None:
+                idle = looks >= _LOOKS and not any(unit.holding for unit in self.units)
+                time.sleep(_IDLE_NAP_SECONDS if idle else 0 if looks < _LOOKS else _NAP_SECONDS)
+                continue
             if any(unit.holding for unit in self.units):
                 time.sleep(0 if looks < _LOOKS else _NAP_SECONDS)
             elif looks < _LOOKS:

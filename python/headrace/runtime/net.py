@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from headrace.compose.layout import INPUT, Layout, Read, StageLayout, rings_of
+from headrace.compose.layout import INPUT, Layout, Read, RingLayout, StageLayout, rings_of
 from headrace.errors import RingClosed, StepError, UsageError, WaitTimeout
 from headrace.events import record_dtype
 from headrace.journal.settings import Journal
@@ -27,13 +27,17 @@ from headrace.ringbuffer import Ring, WaitStrategy
 from headrace.runtime.answers import Answers
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
+from headrace.runtime.elastic_stage import ElasticStage
 from headrace.runtime.keeper import Cut, StageCut
 from headrace.runtime.marks import Marks
 from headrace.runtime.outlet import Outlet, evict_the_dead
 from headrace.runtime.overseer import Overseer, RemoteStage
 from headrace.runtime.placing import Placement, pin
+from headrace.runtime.pool import Pool
+from headrace.runtime.pools import elastic_stage, pools_of
 from headrace.runtime.progress import Progress
-from headrace.runtime.sources import source_of
+from headrace.runtime.settling import released
+from headrace.runtime.sources import Source, source_of
 from headrace.runtime.stage import Hooks, Records, Stage
 from headrace.runtime.tail import Tail
 from headrace.runtime.worker import WorkerSpec
@@ -92,7 +96,8 @@ class Net:
         self._rings: dict[int, Ring] = {}
         self._marks: dict[int, Marks] = {}  # of stages that read several rings
         self._outlets: dict[Any, Outlet] = {}
-        self.stages: list[Stage | RemoteStage] = []
+        self.stages: list[Stage | RemoteStage | ElasticStage] = []
+        self.pools: dict[str, Pool] = {}  # of elastic stages, by name
         self._overseer: Overseer | None = None
         self._hooks = Hooks(on_failure, on_crash, _nothing, self._emit, progress.moved)
         try:
@@ -109,7 +114,9 @@ class Net:
                     )
                 self._overseer = Overseer(start_method, on_failure, on_crash, progress.moved)
             for stage in layout.stages:
-                if placement.remote[stage.index]:
+                if stage.slot is not None:
+                    self.stages.append(elastic_stage(self, stage, step, wait))
+                elif placement.remote[stage.index]:
                     self.stages.append(self._remote(stage, step, wait))
                 else:
                     self.stages.append(self._local(stage, step, wait))
@@ -117,6 +124,7 @@ class Net:
             for ring in self.rings:
                 ring.close()
             raise
+        self.pools = pools_of(layout, self.stages, self._lag)
         self.producer = self._rings[INPUT].producer()
 
     @property
@@ -126,7 +134,7 @@ class Net:
 
     def _make_rings(self, capacity: int) -> None:
         for ring in self.layout.rings:
-            begin = self._fold.sequence if ring.writer is None else self._fold.made[ring.writer]
+            begin = self._begin_of(ring)
             self._rings[ring.index] = Ring.create(
                 ring.dtype,
                 capacity,
@@ -137,7 +145,20 @@ class Net:
         for stage in self.layout.stages:
             if not isinstance(stage.source, Read):
                 name = self._base and f"{self._base}.at{stage.index}"
-                self._marks[stage.index] = Marks.create(name, self._fold.sequences[stage.index])
+                sequence = self._fold.sequences[self._kept(stage)]
+                self._marks[stage.index] = Marks.create(name, sequence)
+
+    def _kept(self, stage: StageLayout) -> int:
+        """Where the fold has a stage's state."""
+        return self._fold.names.index(stage.state_name)
+
+    def _begin_of(self, ring: RingLayout) -> int:
+        if ring.writer is None:
+            return self._fold.sequence
+        stage = self.layout.stages[ring.writer]
+        if stage.slot is not None and stage.slot.index:  # the first one goes on with all
+            return 0
+        return self._fold.made[self._kept(stage)]
 
     def _name_of(self, ring: int) -> str | None:
         if self._base is None or ring == INPUT:
@@ -146,25 +167,31 @@ class Net:
         return f"{self._base}.{'out' if last else ring}"
 
     def _local(self, stage: StageLayout, step: str | None, wait: WaitStrategy | None) -> Stage:
-        marks = self._marks.get(stage.index)
         made = Stage(
             stage.machine,
             self._rings[rings_of(stage.source)[0]],
             self._hooks,
-            self._fold.steppers[stage.index],
-            self._fold.made[stage.index],
-            source_of(self.layout, stage, self._rings, wait, self._sequence_of, marks),
+            self._fold.steppers[self._kept(stage)],
+            self._fold.made[self._kept(stage)],
+            self._source_of(stage, wait),
             name=stage.name,
             depth=stage.depth,
             depth_in=stage.depth_in,
         )
+        self._connect(stage, made)
+        return made
+
+    def _source_of(self, stage: StageLayout, wait: WaitStrategy | None) -> Source:
+        marks = self._marks.get(stage.index)
+        return source_of(self.layout, stage, self._rings, wait, self._sequence_of, marks)
+
+    def _connect(self, stage: StageLayout, made: Stage | ElasticStage) -> None:
         core = self._placement.cores[stage.index]
         made.on_start = lambda: pin(core)
         if stage.output is not None:
             made.output_ring = self._rings[stage.output]
             last = self.layout.outlet is not None and stage.output in rings_of(self.layout.outlet)
             self._outlets[made] = Outlet(made.output_ring, self.backlog if last else None)
-        return made
 
     def _remote(
         self, stage: StageLayout, step: str | None, wait: WaitStrategy | None
@@ -194,6 +221,8 @@ class Net:
         """Start all stages, the last ones first: who is fed is there before who feeds."""
         for stage in reversed(self.stages):
             stage.start()
+        for pool in self.pools.values():
+            pool.start()
         if self._overseer is not None:
             self._overseer.watch()
 
@@ -204,11 +233,11 @@ class Net:
             self.wait_safe(int(records["origin"][-1]) + 1)
         self._outlets[stage].emit(records, lambda: self._readers_are_gone(stage))
 
-    def _is_last(self, stage: Stage) -> bool:
+    def _is_last(self, stage: Stage | ElasticStage) -> bool:
         index = self.layout.stages[self.stages.index(stage)].output
         return self.layout.outlet is not None and index in rings_of(self.layout.outlet)
 
-    def _readers_are_gone(self, stage: Stage) -> bool:
+    def _readers_are_gone(self, stage: Stage | ElasticStage) -> bool:
         index = self.stages.index(stage)
         ring = self.layout.stages[index].output
         assert ring is not None
@@ -224,7 +253,7 @@ class Net:
     def _sequence_of(self, stage: StageLayout) -> int:
         """How many events of its own stream a stage has let go of."""
         if isinstance(stage.source, Read):
-            return self._rings[stage.source.ring].released(stage.name)
+            return released(self._rings[stage.source.ring], stage)
         return self._marks[stage.index].sequence
 
     @property
@@ -244,7 +273,12 @@ class Net:
         if self._left is not None:
             return int(self._left["done"])
         ring = self._rings[INPUT]
-        return min(ring.released(stage.name) for stage in self.layout.readers(INPUT))
+        return min(released(ring, stage) for stage in self.layout.readers(INPUT))
+
+    def _lag(self, stage: StageLayout) -> int:
+        """How many events of its rings a stage has not let go of."""
+        rings = [self._rings[ring] for ring in rings_of(stage.source)]
+        return sum(ring.cursor - min(ring.cursor, released(ring, stage)) for ring in rings)
 
     @property
     def machines(self) -> list[Machine]:
@@ -252,19 +286,42 @@ class Net:
 
     def state_as(self, machine: Any) -> Any:
         """Copies of the states: of one machine its own, else by the names of the stages."""
-        states = {stage.name: stage.state() for stage in self.stages}
+        states = self._states()
         if isinstance(machine, Machine):
             return states[machine.name]
         if self.layout.is_pipeline:
             return tuple(states.values())
         return states
 
+    def _states(self) -> dict[str, Any]:
+        """Copies of the states, by name; elastic stages have one each, of all workers."""
+        return {
+            layout.state_name: self.pools[layout.state_name].state()
+            if isinstance(stage, ElasticStage)
+            else stage.state()
+            for layout, stage in self._with_states()
+        }
+
+    def _with_states(self) -> list[tuple[StageLayout, Stage | RemoteStage | ElasticStage]]:
+        """The stages, of elastic ones the first worker."""
+        both = zip(self.layout.stages, self.stages, strict=True)
+        return [
+            (layout, stage)
+            for layout, stage in both
+            if layout.slot is None or layout.slot.index == 0
+        ]
+
+    def _made_by(self, layout: StageLayout) -> int:
+        """How many output records there are of all workers of a stage."""
+        both = zip(self.layout.stages, self.stages, strict=True)
+        return sum(stage.made for each, stage in both if each.state_name == layout.state_name)
+
     def through(self, end: int) -> bool:
         """Whether every stage is through with all that descends from inputs below `end`."""
         ends = {INPUT: end}
         for stage in self.layout.stages:
             for ring in rings_of(stage.source):
-                if self._rings[ring].released(stage.name) < ends[ring]:
+                if released(self._rings[ring], stage) < ends[ring]:
                     return False
             if stage.output is not None:
                 ends[stage.output] = self._rings[stage.output].cursor
@@ -319,16 +376,17 @@ class Net:
             return None
 
     def _cut_at(self, at: int) -> Cut:
+        states = self._states()
         parts = [
             StageCut(
-                stage.name,
+                layout.state_name,
                 stage.machine.version,
                 stage.done,
-                stage.made,
-                stage.state(),
+                self._made_by(layout),
+                states[layout.state_name],
                 known_classes(stage.machine),
             )
-            for stage in self.stages
+            for layout, stage in self._with_states()
         ]
         since, rolling, last = self._since, xxhash.xxh3_64(), self._fold.last_output
         if self.backlog is not None and self.backlog.rolling is not None:
@@ -341,6 +399,8 @@ class Net:
         """Consumers that others made of the rings keep them until they have read all there is."""
         self._left = {"done": self.done}
         self.producer.close()
+        for pool in self.pools.values():
+            pool.close()
         for stage in self.stages:
             stage.leave()
         for outlet in self._outlets.values():

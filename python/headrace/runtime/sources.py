@@ -91,6 +91,8 @@ class Batch:
 class RingSource:
     """One ring, read in place: the input ring's events are bare, other rings have records."""
 
+    reads_ahead = True  # a batch can be polled before the one before is let go of
+
     def __init__(
         self,
         ring: Ring,
@@ -116,9 +118,9 @@ class RingSource:
         """All events below are let go of."""
         return self.consumer.sequence
 
-    def poll(self, size_max: int) -> Batch | None:
-        """Wait for the next batch; None: the ring has ended."""
-        batch = self.consumer.poll(size_max, None)
+    def poll(self, size_max: int, timeout: float | None = None) -> Batch | None:
+        """Wait for the next batch, `timeout` seconds at most; None: none came, or it has ended."""
+        batch = self.consumer.poll(size_max, timeout)
         if not len(batch):
             return None
         first = self.consumer.batch_sequence
@@ -134,6 +136,10 @@ class RingSource:
         """Let go of the batch, or of its first events."""
         self.consumer.release(count)
 
+    def release_to(self, end: int) -> None:
+        """Let go of all events below a sequence; of later ones that were polled, not yet."""
+        self.consumer.release(end - self.consumer.sequence)
+
     def close(self) -> None:
         """Leave the ring."""
         self.consumer.close()
@@ -144,6 +150,8 @@ class GatheredSource:
 
     `marks`: told how far the stage is, before the rings' slots are let go of.
     """
+
+    reads_ahead = False
 
     def __init__(
         self, gathered: Gathered, shares: tuple[Share, ...], depth: int, marks: Marks
@@ -157,11 +165,11 @@ class GatheredSource:
         gathered.resume(marks.bounds)
         self.ended = False
 
-    def poll(self, size_max: int) -> Batch | None:
-        """Wait for the next batch, of any size; None: all rings have ended."""
-        rows = self._gathered.wait()
+    def poll(self, size_max: int, timeout: float | None = None) -> Batch | None:
+        """Wait for the next batch, of any size, `timeout` seconds at most; None: as RingSource."""
+        rows = self._gathered.wait(timeout)
         if rows is None:
-            self.ended = True
+            self.ended = self._gathered.ended
             return None
         self._out = len(rows)
         select = shared_out(rows.events, self.sequence, self._shares)
@@ -176,6 +184,11 @@ class GatheredSource:
         self._out = 0
         self._marks.keep(self.sequence, self._gathered.bounds)
         self._gathered.release()
+
+    def release_to(self, end: int) -> None:
+        """Let go of the batch, if that is all below the sequence."""
+        if end >= self.sequence + self._out:
+            self.release()
 
     def close(self) -> None:
         """Leave the rings."""
