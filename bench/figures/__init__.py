@@ -12,6 +12,7 @@ from bench.figures import (
     journal,
     native,
     processes,
+    seeing,
     simulated,
     steps,
 )
@@ -21,6 +22,7 @@ FIGURES: tuple[Figure, ...] = (
     *native.FIGURES,
     *disruptor.FIGURES,
     *processes.FIGURES,
+    *seeing.FIGURES,
     *calls.FIGURES,
     *steps.FIGURES,
     *journal.FIGURES,

@@ -2,15 +2,15 @@
 
 A ring buffer in shared memory puts events into one order; state machines, `step(state, event) ->
 (state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`. Machines:
-`machine`, `Machine`, `Native`; put together: `>>`, `chain`, `shard`, `fanout`. Running them:
-`Engine`, `DeadLetter`. Keeping their inputs: `Journal`; going back in time: `replay`, `History`.
-Systems of machines that talk to each
-other: `System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel`, `persist`,
-`postpone`; in a simulated world: `Simulation`, `Chaos`, `faults`; live: `connect`, and
-`headrace.live`; every state that they can reach: `explore`. Checking what clients saw: `Operation`,
-`linearizable`, `sequentially_consistent`, `list_anomalies`. What can go wrong: `errors`. The
-definition of what is right: `headrace.reference`, and `headrace.testing` to hold machines of your
-own to it.
+`machine`, `Machine`, `Native`; put together: `>>`, `chain`, `shard`, `elastic`, `fanout`, `draw`. Running
+them: `Engine`, `DeadLetter`. Keeping their inputs: `Journal`, and what failed: `DeadLetters`; going
+back in time: `replay`, `History`. Keeping all of it alive: `Supervisor`, `Child`, and
+`headrace.supervision`. Systems of machines that talk to each other: `System`, `Node`, `on`, and the
+effects `send`, `reply`, `timer`, `cancel`, `persist`, `postpone`; in a simulated world:
+`Simulation`, `Chaos`, `faults`; live: `connect`, and `headrace.live`; every state that they can
+reach: `explore`. Checking what clients saw: `Operation`, `linearizable`, `sequentially_consistent`,
+`list_anomalies`. What can go wrong: `errors`. The definition of what is right:
+`headrace.reference`, and `headrace.testing` to hold machines of your own to it.
 """
 
 from headrace import errors, wait
@@ -22,9 +22,20 @@ from headrace.checking import (
     list_anomalies,
     sequentially_consistent,
 )
-from headrace.compose import Pipeline, Topology, chain, fanout, shard
+from headrace.compose import (
+    Chain,
+    Fanout,
+    Pipeline,
+    Shard,
+    Topology,
+    chain,
+    draw,
+    elastic,
+    fanout,
+    shard,
+)
 from headrace.exploring import Exploration, explore
-from headrace.journal import Journal
+from headrace.journal import DeadLetters, Journal
 from headrace.live import connect
 from headrace.machine import Machine, machine
 from headrace.native import Native
@@ -42,6 +53,7 @@ from headrace.simulation import (
     faults,
     shrink,
 )
+from headrace.supervision import Child, Supervisor
 from headrace.system import (
     Caller,
     Client,
@@ -65,17 +77,21 @@ from headrace.system import (
 __all__ = [
     "Branch",
     "Caller",
+    "Chain",
     "Change",
     "Chaos",
+    "Child",
     "Client",
     "Consumer",
     "ConsumerInfo",
     "DeadLetter",
+    "DeadLetters",
     "Delay",
     "Durable",
     "Effect",
     "Engine",
     "Exploration",
+    "Fanout",
     "History",
     "Journal",
     "Machine",
@@ -94,13 +110,17 @@ __all__ = [
     "Replay",
     "Ring",
     "Run",
+    "Shard",
     "Simulation",
+    "Supervisor",
     "System",
     "Topology",
     "View",
     "cancel",
     "chain",
     "connect",
+    "draw",
+    "elastic",
     "errors",
     "explore",
     "fanout",

@@ -20,6 +20,9 @@ from headrace.engine.errors import (
     StepError,
 )
 from headrace.ringbuffer.errors import (
+    BoardExists,
+    BoardFormatError,
+    BoardNotFound,
     CapacityError,
     ClaimError,
     ConsumerError,
@@ -43,7 +46,11 @@ from headrace.ringbuffer.errors import (
 )
 
 __all__ = [
+    "BoardExists",
+    "BoardFormatError",
+    "BoardNotFound",
     "CapacityError",
+    "ChildRefused",
     "ClaimError",
     "ConsumerError",
     "ContractBroken",
@@ -90,9 +97,11 @@ __all__ = [
     "StaleCall",
     "StaleEvent",
     "StaleView",
+    "StartFailed",
     "StateError",
     "StepError",
     "StepMismatch",
+    "SupervisorFailed",
     "UnhandledInput",
     "UnknownConsumer",
     "UsageError",
@@ -104,6 +113,36 @@ __all__ = [
 
 class EngineStopped(UsageError):
     """The engine was closed."""
+
+
+class ChildRefused(UsageError, LookupError):
+    """A supervisor cannot do that with that child; `why` in one word, as Erlang/OTP says it."""
+
+    def __init__(self, message: str, why: str) -> None:
+        super().__init__(message)
+        self.why = why
+
+
+class StartFailed(HeadraceError):
+    """A child of a supervisor could not be started. `__cause__` is its own error, if there is one.
+
+    `reason`: the `headrace.supervision.Exit`.
+    """
+
+    def __init__(self, message: str, reason: Any) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class SupervisorFailed(HeadraceError):
+    """A supervision tree has ended by itself: too many restarts. The message says of which child.
+
+    `reason`: the `headrace.supervision.Exit`.
+    """
+
+    def __init__(self, message: str, reason: Any) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class OutputsUnread(UsageError):

@@ -39,8 +39,9 @@ class StepError(HeadraceError):
     """A step failed; the state is that before the event. `__cause__` is the step's own error.
 
     `sequence`: of the event, in the ring of its machine; `origin`: of the engine's own input that
-    it descends from; `event`: its fields; `machine`: its name; `partial`: output records of the
-    events before it in the same batch, or None.
+    it descends from; `time_ns`: when that was published, -1 if it is not known; `event`: its
+    fields; `machine`: its name; `partial`: output records of the events before it in the same
+    batch, or None.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class StepError(HeadraceError):
     ) -> None:
         super().__init__(message)
         self.sequence = self.origin = sequence
+        self.time_ns = -1
         self.event = event
         self.machine = machine
         self.partial = partial

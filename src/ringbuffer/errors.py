@@ -81,6 +81,18 @@ class RingFormatError(EnvironmentFailure, ValueError):
     """The segment is no ring of this version, is truncated, or is damaged."""
 
 
+class BoardNotFound(UsageError, FileNotFoundError):
+    """No board of that name exists."""
+
+
+class BoardExists(UsageError, FileExistsError):
+    """A board of that name exists already."""
+
+
+class BoardFormatError(EnvironmentFailure, ValueError):
+    """The segment is no board of this version, is truncated, or is damaged."""
+
+
 class RingClosed(UsageError):
     """The ring was closed in this process."""
 

@@ -10,9 +10,13 @@ import os
 import re
 import sys
 import time
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from headrace.ringbuffer.errors import (
+    BoardExists,
+    BoardNotFound,
     CapacityError,
     EnvironmentFailure,
     RingExists,
@@ -20,35 +24,68 @@ from headrace.ringbuffer.errors import (
     UsageError,
 )
 
-PREFIX = "headrace."
+
+@dataclass(frozen=True)
+class Kind:
+    """What segments of one kind are called, in file names and in messages."""
+
+    word: str
+    prefix: str
+    attach: str
+    smaller: str  # what to do where there is no room
+    listed_by: str
+    exists: type[UsageError]
+    missing: type[UsageError]
+
+
+RING = Kind(
+    "ring",
+    "headrace.",
+    "Ring.attach",
+    "use a smaller capacity or smaller events",
+    "headrace rings",
+    RingExists,
+    RingNotFound,
+)
+BOARD = Kind(
+    "board",
+    "headrace-board.",  # no ring's: a ring's name follows a dot
+    "Board.attach",
+    "describe fewer stages",
+    "headrace top",
+    BoardExists,
+    BoardNotFound,
+)
+# Of multiprocessing's finalizers: after its queues were flushed and its own children have ended.
+AFTER_ALL_ELSE = -1000
 _FOLDER = "/dev/shm"  # where Linux shows POSIX shared memory as files
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _LOCK_SECONDS_MAX = 10.0
 
 
-def check_name(name: str) -> str:
-    """Return `name` if a ring can be called so, else raise `UsageError`."""
+def check_name(name: str, kind: Kind = RING) -> str:
+    """Return `name` if a segment can be called so, else raise `UsageError`."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot name a ring: 1 to 100 letters, digits, '_', '-' and '.', "
+            f"{name!r} cannot name a {kind.word}: 1 to 100 letters, digits, '_', '-' and '.', "
             "the first one a letter, a digit or '_'"
         )
     return name
 
 
-def create_file(name: str | None, size: int) -> int:
+def create_file(name: str | None, size: int, kind: Kind = RING) -> int:
     """Open a new, zeroed segment of `size` bytes whose memory is reserved; a file descriptor."""
-    _check_room(name, size)
+    _check_room(name, size, kind)
     if name is None:
-        fd = os.memfd_create(PREFIX) if hasattr(os, "memfd_create") else _unnamed_file()
+        fd = os.memfd_create(kind.prefix) if hasattr(os, "memfd_create") else _unnamed_file()
     else:
         try:
             flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
-            fd = _posixshmem.shm_open("/" + PREFIX + name, flags, mode=0o600)
+            fd = _posixshmem.shm_open("/" + kind.prefix + name, flags, mode=0o600)
         except FileExistsError:
-            raise RingExists(
-                f"a ring named {name!r} exists; attach with Ring.attach({name!r}), or if its "
-                "owner is gone remove it: headrace rings --clean"
+            raise kind.exists(
+                f"a {kind.word} named {name!r} exists; attach with {kind.attach}({name!r}), or if "
+                "its owner is gone remove it: headrace rings --clean"
             ) from None
     try:
         os.ftruncate(fd, size)
@@ -58,22 +95,22 @@ def create_file(name: str | None, size: int) -> int:
     except OSError as error:
         os.close(fd)
         if name is not None:
-            _posixshmem.shm_unlink("/" + PREFIX + name)
+            _posixshmem.shm_unlink("/" + kind.prefix + name)
         raise EnvironmentFailure(
-            f"no room for {size:,} bytes of shared memory: {error.strerror}; use a smaller ring "
-            "or a larger /dev/shm"
+            f"no room for {size:,} bytes of shared memory: {error.strerror}; use a smaller "
+            f"{kind.word} or a larger /dev/shm"
         ) from None
     return fd
 
 
 def _unnamed_file() -> int:
-    name = f"/{PREFIX}{os.getpid()}.{time.monotonic_ns():x}"
+    name = f"/{RING.prefix}{os.getpid()}.{time.monotonic_ns():x}"
     fd: int = _posixshmem.shm_open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode=0o600)
     _posixshmem.shm_unlink(name)
     return fd
 
 
-def _check_room(name: str | None, size: int) -> None:
+def _check_room(name: str | None, size: int, kind: Kind) -> None:
     """Refuse what cannot fit before the kernel tries page by page."""
     room = sys.maxsize
     with contextlib.suppress(OSError, ValueError):
@@ -86,36 +123,42 @@ def _check_room(name: str | None, size: int) -> None:
             room = min(room, disk.f_bavail * disk.f_frsize)
     if size > room or size >= 1 << 46:
         raise CapacityError(
-            f"the ring would take {size:,} bytes of memory and {room:,} are free; use a smaller "
-            "capacity or smaller events"
+            f"the {kind.word} would take {size:,} bytes of memory and {room:,} are free; "
+            f"{kind.smaller}"
         )
 
 
-def open_file(name: str) -> int:
-    """Open the segment of an existing ring; a file descriptor."""
+def open_file(name: str, kind: Kind = RING, *, read_only: bool = False) -> int:
+    """Open the segment of an existing ring or board; a file descriptor."""
+    flags = os.O_RDONLY if read_only else os.O_RDWR
     try:
-        fd: int = _posixshmem.shm_open("/" + PREFIX + check_name(name), os.O_RDWR, mode=0o600)
+        path = "/" + kind.prefix + check_name(name, kind)
+        fd: int = _posixshmem.shm_open(path, flags, mode=0o600)
     except FileNotFoundError:
-        raise RingNotFound(
-            f"no ring is named {name!r} on this machine; headrace rings lists those that are"
+        raise kind.missing(
+            f"no {kind.word} is named {name!r} on this machine; {kind.listed_by} lists those that "
+            "are"
         ) from None
     except PermissionError as error:
-        raise EnvironmentFailure(f"ring {name!r} belongs to another user: {error}") from None
+        raise EnvironmentFailure(f"{kind.word} {name!r} belongs to another user: {error}") from None
     except OSError as error:
-        raise EnvironmentFailure(f"ring {name!r} cannot be opened: {error.strerror}") from None
+        raise EnvironmentFailure(
+            f"{kind.word} {name!r} cannot be opened: {error.strerror}"
+        ) from None
     return fd
 
 
-def unlink_file(name: str, inode: int | None = None) -> bool:
+def unlink_file(name: str, inode: int | None = None, kind: Kind = RING) -> bool:
     """Remove the name of a segment; with `inode`, only if it still names that very segment."""
+    path = "/" + kind.prefix + name
     try:
-        fd = _posixshmem.shm_open("/" + PREFIX + name, os.O_RDWR, mode=0o600)
+        fd = _posixshmem.shm_open(path, os.O_RDWR, mode=0o600)
     except FileNotFoundError:
         return False
     try:
         if inode is not None and os.fstat(fd).st_ino != inode:
             return False
-        _posixshmem.shm_unlink("/" + PREFIX + name)
+        _posixshmem.shm_unlink(path)
     except FileNotFoundError:
         return False
     finally:
@@ -123,13 +166,35 @@ def unlink_file(name: str, inode: int | None = None) -> bool:
     return True
 
 
-def list_names() -> list[str]:
-    """The names of all rings on this machine, where the system can list them (Linux)."""
+def unlink_at_the_end(
+    owner: object, name: str, inode: int, kind: Kind = RING
+) -> weakref.finalize[..., object]:
+    """Remove the name when `owner` goes, or this process ends; call the result to do it now.
+
+    A forked child's copy of `owner` removes nothing.
+    """
+    unlinker = weakref.finalize(owner, _unlink_own, name, inode, os.getpid(), kind)
+    # Children of multiprocessing end by os._exit, so that only its own finalizers are called.
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    if multiprocessing is not None and multiprocessing.parent_process() is not None:
+        from multiprocessing.util import Finalize
+
+        Finalize(owner, unlinker, exitpriority=AFTER_ALL_ELSE)
+    return unlinker
+
+
+def _unlink_own(name: str, inode: int, pid: int, kind: Kind) -> None:
+    if os.getpid() == pid:
+        unlink_file(name, inode, kind)
+
+
+def list_names(kind: Kind = RING) -> list[str]:
+    """The names of all rings (or boards) here, where the system can list them (Linux)."""
     try:
         found = os.listdir(_FOLDER)
     except OSError:
         return []
-    names = (file[len(PREFIX) :] for file in found if file.startswith(PREFIX))
+    names = (file[len(kind.prefix) :] for file in found if file.startswith(kind.prefix))
     return sorted(name for name in names if _NAME.fullmatch(name))
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+ALIVE, STOPPED, GONE = "alive", "stopped", "gone"
+
 _ZOMBIE_STATES = (b"Z", b"X", b"x")
 
 
@@ -52,3 +54,18 @@ def myself() -> tuple[int, int]:
     """This process's pid and start time."""
     pid = os.getpid()
     return pid, start_time(pid) or 0
+
+
+def state_of(pid: int, start: int) -> str:
+    """ALIVE, STOPPED (by SIGSTOP, or a debugger) or GONE: of the process that started at `start`.
+
+    `start` 0: not known; then the pid alone decides.
+    """
+    if not is_alive(pid, start):
+        return GONE
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            line = file.read()
+    except OSError:
+        return ALIVE
+    return STOPPED if line[line.rindex(b")") + 2 :][:1] in (b"T", b"t") else ALIVE

@@ -6,8 +6,6 @@ from typing_extensions import disjoint_base
 __pyx_capi__: dict[str, object]  # Cython's, for cimport
 __test__: dict[str, str]  # Cython's
 
-AFTER_ALL_ELSE: int
-
 @disjoint_base
 class Segment:
     def __init__(self, *args: Never, **kwargs: Never) -> None: ...

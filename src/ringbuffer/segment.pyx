@@ -8,9 +8,7 @@ masked and lengths are bounded, so the worst is a wrong sequence, which is notic
 
 import contextlib
 import os
-import sys
 import time
-import weakref
 import zlib
 
 import numpy as np
@@ -42,9 +40,6 @@ from headrace.ringbuffer import files, formats, liveness
 from headrace.ringbuffer.errors import CapacityError, RingFormatError
 
 cnp.import_array()
-
-# Of multiprocessing's finalizers: after its queues were flushed and its own children have ended.
-AFTER_ALL_ELSE = -1000
 
 
 class _Layout:
@@ -132,9 +127,7 @@ cdef class Segment:
         # Release: whoever reads the magic sees the header that it vouches for.
         store_release_u64(&header.magic, HR_MAGIC)
         if name is not None:
-            self.unlinker = weakref.finalize(
-                self, _unlink_own, name, os.fstat(fd).st_ino, os.getpid())
-            _unlink_at_the_end_of_a_child(self, self.unlinker)
+            self.unlinker = files.unlink_at_the_end(self, name, os.fstat(fd).st_ino)
         return self
 
     @staticmethod
@@ -244,19 +237,6 @@ def _has_cycle(after):
 
 def _fixed_checksum(fixed, text):
     return zlib.crc32(text, zlib.crc32(fixed))
-
-
-def _unlink_own(name, inode, pid):
-    if os.getpid() == pid:
-        files.unlink_file(name, inode)
-
-
-def _unlink_at_the_end_of_a_child(segment, unlinker):
-    """Children of multiprocessing end by os._exit, so that only its own finalizers are called."""
-    multiprocessing = sys.modules.get("multiprocessing.process")
-    if multiprocessing is not None and multiprocessing.parent_process() is not None:
-        from multiprocessing.util import Finalize
-        Finalize(segment, unlinker, exitpriority=AFTER_ALL_ELSE)
 
 
 def _read_header(name, fd, patience_seconds):

@@ -20,10 +20,10 @@ HEADER = "unit/test_ring_header.py::test_"
 PROCESSES = "crash/test_ring_processes.py::test_"
 WAIT = "unit/test_ring_wait.py::test_"
 
-(CONSUMER, HANDLE, MEMBERSHIP, PRODUCER, SEGMENT, VIEWS, WAITING) = (
+(CONSUMER, FILES, HANDLE, MEMBERSHIP, PRODUCER, SEGMENT, VIEWS, WAITING) = (
     RING + name for name in (
-        "consumer.pyx", "handle.pxd", "membership.pyx", "producer.pyx", "segment.pyx",
-        "views.pxd", "waiting.pyx"))  # fmt: skip
+        "consumer.pyx", "files.py", "handle.pxd", "membership.pyx", "producer.pyx",
+        "segment.pyx", "views.pxd", "waiting.pyx"))  # fmt: skip
 
 HANDLE_MUTANTS = [
     # -- handles and views -----------------------------------------------------------------------
@@ -226,7 +226,7 @@ HANDLE_MUTANTS = [
         "if checked < 1 or checked & (checked - 1):",
         CREATE + "capacity_that_cannot_be"),
     Planted(
-        "name removed by a child", "a forked child that closes takes the ring's name away", SEGMENT,
+        "name removed by a child", "a forked child that closes takes the ring's name away", FILES,
         "    if os.getpid() == pid:\n", "    if True:\n",
         PROCESSES + "handles_do_not_go_through_a_fork"),
 ]  # fmt: skip

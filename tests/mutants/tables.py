@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mutants.board_mutants import BOARD_BUILT, BOARD_MUTANTS
 from mutants.checking_mutants import CHECKING_BUILT_MUTANTS, CHECKING_MUTANTS
 from mutants.engine_mutants import ENGINE_MUTANTS
 from mutants.exploring_mutants import EXPLORING_BUILT, EXPLORING_MUTANTS
@@ -13,12 +14,14 @@ from mutants.recovery_mutants import RECOVERY_MUTANTS
 from mutants.replay_mutants import REPLAY_MUTANTS
 from mutants.ring_mutants import RING_MUTANTS
 from mutants.simulation_mutants import SIMULATION_BUILT, SIMULATION_MUTANTS
+from mutants.supervision_mutants import SUPERVISION_MUTANTS
 
 # Compiled anew, then found by a test.
 BUILT = [
     *RING_MUTANTS,
     *HANDLE_MUTANTS,
     *ENGINE_MUTANTS,
+    *BOARD_BUILT,
     *EXPLORING_BUILT,
     *CHECKING_BUILT_MUTANTS,
     *SIMULATION_BUILT,
@@ -32,5 +35,7 @@ PLAIN = [
     *EXPLORING_MUTANTS,
     *CHECKING_MUTANTS,
     *SIMULATION_MUTANTS,
+    *SUPERVISION_MUTANTS,
+    *BOARD_MUTANTS,
 ]
 SANITIZED = ORDER_MUTANTS  # compiled anew, then found by a sanitizer

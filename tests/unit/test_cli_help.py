@@ -42,7 +42,9 @@ def words(text: str) -> str:
         (["linearizable", "-h"], ["--model", "--partition", "--time-limit", '{"client": 1']),
         (["anomalies", "-h"], ["--no-process", "--no-realtime", '["read", "y", null]', "Adya"]),
         (["linearizable", "-h"], ["--consistency", "sequential", "--html", "--svg"]),
+        (["dead-letters", "-h"], ["--show", "--reinject", "--journal", "--all", "--discard"]),
         (["rings", "-h"], ["--clean", "--dry-run", "--damaged", "--json"]),
+        (["top", "-h"], ["--json", "--interval", "--count", "[HOST:]PORT", "SIGSTOP"]),
     ],
 )
 def test_help(

@@ -89,7 +89,9 @@ def rings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rings]:
     made = Rings()
     list_all = files.list_names
     monkeypatch.setattr(
-        files, "list_names", lambda: [name for name in list_all() if name.startswith(made.start)]
+        files,
+        "list_names",
+        lambda kind=files.RING: [name for name in list_all(kind) if name.startswith(made.start)],
     )
     yield made
     made.remove()
@@ -188,7 +190,7 @@ def test_damaged_segments_do_not_hide_the_others(rings: Rings) -> None:
         assert result.stderr == DAMAGED_HINT.format("7 segments")
         # Whose they are is not known, so they are nothing to remove without being asked to.
         result = headrace("rings", "--clean")
-        assert result.stdout == "nothing to remove: no ring has a dead owner\n"
+        assert result.stdout == "nothing to remove: no ring or board has a dead owner\n"
         assert result.stderr == DAMAGED_HINT.format("7 segments")
         assert rings.left() == " ".join(["a", *DAMAGE])
     finally:
@@ -205,7 +207,8 @@ def test_clean_removes_leftovers_only(rings: Rings) -> None:
         assert re.fullmatch(rf"removed {rings.name(end)}: \d+ KiB, owner {pid} is dead", line)
     assert re.fullmatch(r"removed 2 rings, \d+ KiB", lines[2])
     assert rings.left() == "a"
-    assert "nothing to remove: no ring has a dead owner\n" in succeeds("rings", "--clean").stdout
+    again = succeeds("rings", "--clean").stdout
+    assert again == "nothing to remove: no ring or board has a dead owner\n"
     with Ring.attach(alive) as ring:
         assert ring.capacity == 1024
 

@@ -177,7 +177,7 @@ def test_names_exist(page: Path) -> None:
 def test_options_exist(page: Path) -> None:
     commands: Any = get_command(app)
     for span in spans_of(page):
-        called = re.match(r"headrace\s+(\w+)", span)
+        called = re.match(r"headrace\s+([\w-]+)", span)
         if called:
             known = {name for each in commands.commands[called[1]].params for name in each.opts}
             assert set(re.findall(r"--[a-z-]+", span)) <= {*known, "--help"}

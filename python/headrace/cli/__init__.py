@@ -1,4 +1,4 @@
-"""The command line: `headrace run`, `replay`, `debug`, `simulate`, `linearizable`, `journal`, ...
+"""The command line: `headrace run`, `replay`, `debug`, `simulate`, `top`, `journal`, ...
 
 Also `python -m headrace`.
 """
@@ -15,6 +15,7 @@ from . import helptext as _helptext
 from .anomalies import anomalies as _anomalies
 from .call import call as _call
 from .check import check as _check
+from .dead_letters import dead_letters as _dead_letters
 from .debug import debug as _debug
 from .journal import journal as _journal
 from .linearizable import linearizable as _linearizable
@@ -23,6 +24,7 @@ from .rings import rings as _rings
 from .run import run as _run
 from .serve import serve as _serve
 from .simulate import simulate as _simulate
+from .top import top as _top
 
 __all__ = ["app", "main"]
 
@@ -44,7 +46,9 @@ app.command("linearizable", help=_helptext.LINEARIZABLE, no_args_is_help=True)(_
 app.command("simulate", help=_helptext.SIMULATE, no_args_is_help=True)(_simulate)
 app.command("anomalies", help=_helptext.ANOMALIES, no_args_is_help=True)(_anomalies)
 app.add_typer(_journal, name="journal", help=_helptext.JOURNAL)
+app.command("dead-letters", help=_helptext.DEAD_LETTERS, no_args_is_help=True)(_dead_letters)
 app.command("rings", help=_helptext.RINGS)(_rings)
+app.command("top", help=_helptext.TOP)(_top)
 
 
 def _print_version(wanted: bool) -> None:

@@ -102,7 +102,40 @@ RINGS = paragraphs(
 
     A named ring lives until its owner, the process that created it, closes it or ends. An owner
     that was killed leaves its ring in shared memory, where it takes up space until
-    [green]headrace rings --clean[/]. Rings of living owners are never touched.
+    [green]headrace rings --clean[/]; the same goes for the board that headrace top reads. Rings
+    and boards of living owners are never touched.
+    """
+)
+
+TOP = paragraphs(
+    r"""
+    Show what the stages of a running topology do: how fast, how long their queues are, how long
+    events take, and who is paused, dead, or was restarted.
+
+    NAME is that of the topology's board in shared memory; without it the only one there is is
+    taken, and several are listed. The board is only read: what runs does not notice.
+
+    [bold]Columns.[/] rate/s: events a second. depth: events that wait for the stage (red: its ring
+    is 90 % full). batch: events stepped over at a time. p50, p99, p99.9: from an event's ingest
+    into the topology to the end of its batch at this stage, within 1 %. rst: restarts. Where there
+    is room also busy, the share of the time spent stepping; service, the time for one event; steps
+    that raised, dead letters, and events dropped. All but the counts are of the last --interval.
+
+    [bold]Keys.[/] q quits, t shows the topology, j and k or the arrows move in long lists.
+
+    [bold]State.[/] What the stage itself says, but paused where its process is stopped (SIGSTOP),
+    and dead where it is gone.
+
+    [bold]--json[/] prints one object, about all that was since the start; with --interval or
+    --count a line for each interval. Times are in ns, null is not known. [bold]--prometheus[/]
+    serves /metrics until Ctrl-C (needs the extra prometheus).
+
+    [bold]Exit code.[/] 0: done. 2: no such board, or wrong use. 130: stopped by Ctrl-C; 143: by
+    SIGTERM.
+
+    [green]headrace top prices[/]
+    [green]headrace top prices --json --interval 5 --count 12[/]
+    [green]headrace top prices --prometheus 9464[/]
     """
 )
 
@@ -180,6 +213,31 @@ TO_TEST = paragraphs(
 
     [green]headrace journal to-test trades.journal totals.py:total --from 990 --to 1000 \
 -o test_incident.py[/]
+    """
+)
+
+DEAD_LETTERS = paragraphs(
+    """
+    List the events that a machine could not step over, show one, publish some again.
+
+    DIR is the folder that was given as [bold]Engine(..., dead_letters=DIR)[/]. Letters are counted
+    from 0. Each is waiting, until it is reinjected (published again, as another input), discarded,
+    or stepped (a mended machine has stepped over it when its journal was opened again). Listing and
+    showing write nothing, and an engine may be at work meanwhile.
+
+    [bold]--reinject[/] opens the engine of APP on its journal, with DIR for what fails again, and
+    publishes the events of letters N, or of all that are waiting; each once, also if it is killed
+    in between and run again. Events of the first machine of a pipeline can be published, others
+    not. [bold]--discard[/] says of letters N that nobody wants them any more. For both, no engine
+    may be at work on DIR.
+
+    [bold]Exit code.[/] 0: done. 1: an event has failed again, or something failed. 2: wrong use, or
+    no dead letters there.
+
+    [green]headrace dead-letters trades.dead[/]
+    [green]headrace dead-letters trades.dead --show 3[/]
+    [green]headrace dead-letters trades.dead --reinject totals.py:total --journal trades.journal \
+3 4[/]
     """
 )
 

@@ -1,4 +1,4 @@
-"""`headrace rings`: the shared-memory rings on this machine, and removing what the dead left."""
+"""`headrace rings`: the shared-memory rings and boards here, and removing what the dead left."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from headrace.errors import HeadraceError, RingNotFound
+from headrace.errors import BoardNotFound, HeadraceError, RingNotFound
+from headrace.metrics import BoardInfo, list_boards, remove_board
 from headrace.ringbuffer import ConsumerInfo, RingInfo, list_rings, remove_ring
 
 from .console import FAILED, complain, counted, remark, reported, stdout
 from .sizes import bytes_text, print_json
+from .top_screen import board_line
+
+Info = RingInfo | BoardInfo
 
 
 def rings(
     clean: Annotated[
-        bool, typer.Option("--clean", help="Remove the rings whose owners are dead.")
+        bool, typer.Option("--clean", help="Remove the rings and boards whose owners are dead.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --clean: tell what it would remove.")
@@ -38,25 +42,36 @@ def rings(
     if (dry_run or damaged) and not clean:
         raise typer.BadParameter("--dry-run and --damaged go with --clean")
     with reported():
-        found = list_rings()
+        found: list[Info] = [*list_rings(), *list_boards()]
         if clean:
             _clean(found, dry_run=dry_run, damaged_too=damaged, as_json=as_json)
         elif as_json:
-            print_json([asdict(info) for info in found])
+            print_json([_json(info) for info in found])
         elif found:
             for info in found:
-                _print_ring(info)
+                if isinstance(info, BoardInfo):
+                    _print_board(info)
+                else:
+                    _print_ring(info)
             _hint(found)
         else:
             stdout().print("no rings in shared memory on this machine")
 
 
-def is_leftover(info: RingInfo) -> bool:
-    """Whether the ring's owner is known to be dead. A damaged ring's owner is not known."""
+def is_leftover(info: Info) -> bool:
+    """Whether the owner is known to be dead. That of a damaged segment is not known."""
     return info.damaged is None and not info.owner_alive
 
 
-def _clean(found: Sequence[RingInfo], *, dry_run: bool, damaged_too: bool, as_json: bool) -> None:
+def _called(info: Info) -> str:
+    return f"board {info.name}" if isinstance(info, BoardInfo) else info.name
+
+
+def _json(info: Info) -> dict[str, object]:
+    return {"kind": "board" if isinstance(info, BoardInfo) else "ring", **asdict(info)}
+
+
+def _clean(found: Sequence[Info], *, dry_run: bool, damaged_too: bool, as_json: bool) -> None:
     leftovers = [
         info for info in found if is_leftover(info) or (damaged_too and info.damaged is not None)
     ]
@@ -64,43 +79,51 @@ def _clean(found: Sequence[RingInfo], *, dry_run: bool, damaged_too: bool, as_js
     for info in leftovers:
         try:
             if not dry_run:
-                remove_ring(info.name)
-        except RingNotFound:
+                (remove_board if isinstance(info, BoardInfo) else remove_ring)(info.name)
+        except (RingNotFound, BoardNotFound):
             continue  # someone else was faster
         except HeadraceError as error:
-            complain(f"{info.name} was not removed: {error}")
+            complain(f"{_called(info)} was not removed: {error}")
             failed = True
             continue
         removed.append(info)
     if as_json:
-        print_json([asdict(info) for info in removed])
+        print_json([_json(info) for info in removed])
     else:
         _tell_removed(removed, dry_run=dry_run)
         if not leftovers:
-            stdout().print("nothing to remove: no ring has a dead owner")
+            stdout().print("nothing to remove: no ring or board has a dead owner")
         if not damaged_too:
             _hint([info for info in found if info.damaged is not None])
     if failed:
         raise typer.Exit(FAILED)
 
 
-def _tell_removed(removed: Sequence[RingInfo], *, dry_run: bool) -> None:
+def _tell_removed(removed: Sequence[Info], *, dry_run: bool) -> None:
     console = stdout()
     verb = "would remove" if dry_run else "removed"
     for info in removed:
         owner = "cannot be read" if info.damaged is not None else f"owner {info.owner_pid} is dead"
-        console.print(f"{verb} {escape(info.name)}: {bytes_text(info.bytes)}, {owner}")
+        what = escape(_called(info))
+        console.print(f"{verb} {what}: {bytes_text(info.bytes)}, {owner}")
     if removed:
         total = bytes_text(sum(info.bytes for info in removed))
-        console.print(f"{verb} {counted(len(removed), 'ring')}, {total}")
+        console.print(f"{verb} {_counted(removed)}, {total}")
 
 
-def _hint(found: Sequence[RingInfo]) -> None:
+def _counted(infos: Sequence[Info]) -> str:
+    """2 rings; 1 board; 2 rings and 1 board."""
+    boards = sum(isinstance(info, BoardInfo) for info in infos)
+    counts = ((len(infos) - boards, "ring"), (boards, "board"))
+    return " and ".join(counted(count, kind) for count, kind in counts if count)
+
+
+def _hint(found: Sequence[Info]) -> None:
     """What could be done about what was seen; on stderr, so that a list stays a list."""
-    leftovers = sum(is_leftover(info) for info in found)
+    leftovers = [info for info in found if is_leftover(info)]
     damaged = sum(info.damaged is not None for info in found)
     if leftovers:
-        remark(f"`headrace rings --clean` removes {counted(leftovers, 'ring')} of dead owners")
+        remark(f"`headrace rings --clean` removes {_counted(leftovers)} of dead owners")
     if damaged:
         remark(
             f"`headrace rings --clean --damaged` removes {counted(damaged, 'segment')} that cannot "
@@ -123,6 +146,15 @@ def _print_ring(info: RingInfo) -> None:
         _print_consumer(console, consumer)
 
 
+def _print_board(info: BoardInfo) -> None:
+    console = stdout()
+    if info.damaged is not None:
+        heading = f"board [bold]{escape(info.name)}[/]: {bytes_text(info.bytes)}"
+        console.print(f"{heading}, [red]cannot be read[/]\n  {escape(info.damaged)}")
+        return
+    console.print(f"board {board_line(info)}")
+
+
 def _print_consumer(console: Console, info: ConsumerInfo) -> None:
     after = f" after {', '.join(info.after)}" if info.after else ""
     owner = _owner(info.pid, info.alive)
@@ -133,4 +165,3 @@ def _owner(pid: int, alive: bool) -> str:
     if alive:
         return f"[green]{pid} alive[/]"
     return f"[red]{pid} dead[/]" if pid else "[red]gone[/]"
-

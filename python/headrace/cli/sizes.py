@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,3 +53,37 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         return str(value)
     return value
+
+
+def count_text(count: float) -> str:
+    """A number in at most 6 characters: 0, 7.5, 812, 12.3k, 4.56M; a dash for NaN."""
+    if math.isnan(count):
+        return "-"
+    if count == int(count) and abs(count) < 10_000:
+        return str(int(count))
+    unit = ""
+    for larger in ("k", "M", "G", "T", "P"):
+        if abs(count) < 999.5:
+            break
+        count, unit = count / 1000, larger
+    return f"{_three_digits(count)}{unit}"
+
+
+def duration_text(duration_ns: float) -> str:
+    """A time in at most 7 characters: 85 ns, 1.23 us, 45.6 ms, 12.3 s, 73 min; a dash for NaN."""
+    if math.isnan(duration_ns):
+        return "-"
+    size, unit = duration_ns, "ns"
+    for larger in ("us", "ms", "s"):
+        if size < 999.5:
+            return f"{_three_digits(size)} {unit}"
+        size, unit = size / 1000, larger
+    if size < 999.5:
+        return f"{_three_digits(size)} s"
+    return f"{size / 60:.0f} min" if size < 59_970 else f"{size / 3600:.0f} h"
+
+
+def _three_digits(value: float) -> str:
+    if abs(value) >= 99.95 or value == 0:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if abs(value) >= 9.995 else f"{value:.2f}"

@@ -68,8 +68,7 @@ def _quantiles(tally: Tally, options: Options) -> str:
     if not tally.events:
         return "none"
     figures = ", ".join(
-        f"p{percent:g} {_nanoseconds(tally.latency.percentile_ns(percent))}"
-        for percent in PERCENTILES
+        f"p{percent:g} {_nanoseconds(tally.latency_ns(percent))}" for percent in PERCENTILES
     )
     return f"{figures} (batches of {options.batch:,})"
 

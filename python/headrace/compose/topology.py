@@ -10,9 +10,9 @@ after what it puts out for those before, wherever its machines run; only a shard
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,9 @@ class Topology:
     machines: tuple[Machine, ...]
     parts: tuple[Part, ...]
 
+    # Set by compose.drawing, which knows topologies; they do not know it.
+    _draw: ClassVar[Callable[[Any, str, str], str]]
+
     def __rshift__(self, other: Any) -> Any:
         return chain(self, other) if is_part(other) else NotImplemented
 
@@ -49,6 +52,16 @@ class Topology:
 
     def __hash__(self) -> int:
         return hash(self._value())
+
+    def draw(self, format: str = "svg", detail: str = "topology") -> str:
+        """A picture of it: "svg", or a text for "mermaid" or "dot": see `headrace.draw`."""
+        return Topology._draw(self, format, detail)
+
+    def _repr_svg_(self) -> str:
+        return self.draw()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"image/svg+xml": self.draw(), "text/plain": repr(self)}
 
     def _value(self) -> tuple[Any, ...]:
         return self.parts

@@ -2,9 +2,10 @@
 
 `settings` says how it is kept, `layout` what its bytes are, `writer` writes it, `reader` reads it
 and tells a torn tail from damage, `snapshots` keeps states, `recovery` puts an engine's state
-together from both.
+together from both. `letters` and `letter_box` read and write a journal of dead letters.
 """
 
+from headrace.journal.letters import DeadLetters
 from headrace.journal.settings import Journal
 
-__all__ = ["Journal"]
+__all__ = ["DeadLetters", "Journal"]

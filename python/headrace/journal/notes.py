@@ -49,13 +49,43 @@ class Sealed(Note, frozen=True, tag="sealed"):
     """The engine was closed, and nothing is missing before this."""
 
 
-AnyNote = Called | Digest | Opened | Sealed
+class Reinjected(Note, frozen=True, tag="reinjected"):
+    """The input is the event of a dead letter, published again."""
+
+    letters: str  # the id of the dead-letter journal, hexadecimal
+    letter: int  # its number there
+
+
+class Failed(Note, frozen=True, tag="failed"):
+    """In a dead-letter journal: an event that a machine could not step over, and why not."""
+
+    machine: str
+    version: str
+    dtype: str  # of the event, as a segment's header has it
+    event: bytes
+    origin: int  # the engine's own input that the event descends from
+    time_ns: int  # when that was published; -1: not known
+    error: str  # the type of the error
+    message: str
+    traceback: str
+    retries: int  # how often it was tried again
+    journal: str  # the id of the journal that has the input, hexadecimal; "" if none has
+
+
+class Fated(Note, frozen=True, tag="fated"):
+    """In a dead-letter journal: why a letter has this fate now, and whose sequence it names."""
+
+    journal: str = ""
+    why: str = ""
+
+
+AnyNote = Called | Digest | Opened | Sealed | Reinjected | Failed | Fated
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _one = msgspec.msgpack.Decoder(AnyNote)
 _kind = msgspec.msgpack.Decoder(dict[str, Any])
-_KNOWN = {"called", "digest", "opened", "sealed"}
+_KNOWN = {"called", "digest", "opened", "sealed", "reinjected", "failed", "fated"}
 
 
 def encode_notes(notes: list[AnyNote]) -> bytes:

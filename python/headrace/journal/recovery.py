@@ -43,12 +43,13 @@ class Recovery:
     inputs: int = 0  # stepped over again, from the snapshot on
     tear: Tear | None = None  # what was cut off
     bad_snapshots: list[BadSnapshot] = field(default_factory=list)  # passed over
+    letters: list[str] = field(default_factory=list)  # dead letters that somebody should look at
 
     @property
     def lines(self) -> list[str]:
         """What a person should know of it; nothing where nothing was wrong."""
         told = [f"passed over the snapshot {bad}" for bad in self.bad_snapshots]
-        return told + ([str(self.tear)] if self.tear else [])
+        return told + ([str(self.tear)] if self.tear else []) + self.letters
 
 
 class Tail:

@@ -12,7 +12,10 @@ PER_SECOND = 5.0  # on average
 
 
 class Told:
-    """Writes warnings, so many a second; those beyond are counted, and the next one says so."""
+    """Writes warnings, so many a second; those beyond are counted, and the next one says so.
+
+    The fields of each record: `node`, `problem`, `suppressed` (how many were not told before it).
+    """
 
     def __init__(self, me: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._me = me
@@ -30,5 +33,6 @@ class Told:
             return
         self._left -= 1
         more = f" (and {self.suppressed:,} more were not told)" if self.suppressed else ""
+        fields = {"node": self._me, "problem": text, "suppressed": self.suppressed}
         self.suppressed = 0
-        LOG.warning("%s: %s%s", self._me, text, more)
+        LOG.warning("%s: %s%s", self._me, text, more, extra=fields)

@@ -122,6 +122,11 @@ class Fold:
         self.sequence = first + len(events)
         return self._joined(parts)
 
+    def pass_over(self) -> None:
+        """Go past the next input as if its step had failed."""
+        self.sequence += 1
+        self._sequences[0] += 1
+
     def _joined(self, parts: list[Records]) -> Records:
         if len(parts) == 1:
             made = parts[0]
@@ -169,6 +174,7 @@ class Fold:
                 break
             start = failure.sequence - first
             failure.origin = first + start if origins is None else int(origins[start])
+            failure.time_ns = int(times[start])
             event = events[start : start + 1].copy()
             if self._on_failure is None or not self._on_failure(failure, event):
                 raise failure

@@ -2,5 +2,6 @@
 
 from headrace.runtime.engine import Engine
 from headrace.runtime.failures import DeadLetter
+from headrace.runtime.poison import PoisonWatch
 
-__all__ = ["DeadLetter", "Engine"]
+__all__ = ["DeadLetter", "Engine", "PoisonWatch"]

@@ -39,10 +39,10 @@ from headrace.elastic.handover import (
 from headrace.engine import Stepper
 from headrace.errors import StepError
 from headrace.replay.partitioned import Partitioned, in_order
+from headrace.runtime.pace import Pace
 from headrace.runtime.sources import Source
 from headrace.runtime.spans import Array, Span
 
-BATCH_SECONDS = 0.002  # about how long a batch takes: what is to be handed over waits for its end
 _IDLE_SECONDS = 0.02  # between two looks for messages, while nothing comes
 _BUSY_SECONDS = 0.0005  # the same, while it waits for more than events
 _MOVING = (Phase.DRAINING, Phase.STANDING_BY, Phase.HOLDING, Phase.READY)
@@ -102,8 +102,7 @@ class ElasticWorker:
         self.letters: queue.SimpleQueue[Letter | None] = queue.SimpleQueue()
         self._stage, self._slot = stage, stage.slot
         self._links = links
-        self._batch_size_max = batch_size_max
-        self._batch_size = 1
+        self._pace = Pace(batch_size_max)  # what is to be handed over waits for a batch's end
         self._seats = {at: Seat(Phase.OWNING) for at in owned}
         self._moving: set[int] = set()  # partitions whose seats are on their way
         self._has = np.zeros(self._slot.node.partitions, bool)  # with a seat
@@ -135,7 +134,7 @@ class ElasticWorker:
             self.wait(_BUSY_SECONDS)
             return True
         patience = _BUSY_SECONDS if self._moving or self._late else _IDLE_SECONDS
-        batch = self.source.poll(self._batch_size, patience)
+        batch = self.source.poll(self._pace.size, patience)
         if batch is not None:
             try:
                 self._step_over(Span.of(batch, self._stage.depth_in), batch.select)
@@ -220,7 +219,7 @@ class ElasticWorker:
     # -- steps -----------------------------------------------------------------------------------
 
     def _step_over(self, span: Span, select: Any) -> None:
-        begun = time.monotonic()
+        begun = time.perf_counter_ns()
         end = span.first + len(span.events)
         parts = self.partitioned.shared_out(span.events, select, self._has)
         moving = [(at, places) for at, places in parts if at in self._moving]
@@ -236,10 +235,9 @@ class ElasticWorker:
                 sends.append((at, self._settle(at, advance(self._seats[at], end))))
         for at, each in sends:
             self._send(at, each)
-        spent = time.monotonic() - begun
-        self.busy_s += spent
-        most = min(2 * self._batch_size, self._batch_size_max)
-        self._batch_size = max(1, min(most, int(len(span.events) * BATCH_SECONDS / (spent + 1e-9))))
+        spent = time.perf_counter_ns() - begun
+        self.busy_s += spent / 1e9
+        self._pace.took(len(span.events), spent)
 
     def _step_held(self, at: int, first: int, end: int) -> None:
         """Step over a partition's events of [first, end) that were held back, and forget them."""

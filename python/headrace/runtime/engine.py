@@ -22,11 +22,11 @@ from headrace.machine import Machine
 from headrace.replay import Fold, fold_of
 from headrace.ringbuffer import Ring, WaitStrategy
 from headrace.runtime.answers import Answers, check_client
-from headrace.runtime.calling import Calling
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import deadline_after
-from headrace.runtime.failures import DeadLetter, Failures
+from headrace.runtime.failures import DeadLetter, Failures, check_options
 from headrace.runtime.journaling import Journaling
+from headrace.runtime.kept_letters import KeptLetters
 from headrace.runtime.line import Line
 from headrace.runtime.net import Net
 from headrace.runtime.opening import Opening
@@ -34,13 +34,14 @@ from headrace.runtime.outlet import who_is_waited_for
 from headrace.runtime.placing import Place, Placement, place_stages
 from headrace.runtime.process import this_process
 from headrace.runtime.progress import LOOK_SECONDS, Progress
+from headrace.runtime.reinjecting import Reinjecting
 from headrace.runtime.stage import Records
 from headrace.runtime.waits import output_id
 
 CLIENTS_MAX = 10_000
 
 
-class Engine(Calling):
+class Engine(Reinjecting):
     """Runs a machine, or a pipeline of machines, each single-writer in a thread of its own.
 
     `capacity`: events in each ring, a power of two. `step`: "python", "batch" or "native", where a
@@ -52,6 +53,8 @@ class Engine(Calling):
     with ".out" the output ring, for other processes. `journal`: a folder, or a `headrace.Journal`,
     in which the inputs are kept: the engine goes on from what is there, no answer and no output
     leaves before its input is safe, and a crash loses nothing that was acknowledged.
+    `dead_letters`: a folder, or a Journal, in which dead letters are kept as well, safe before the
+    engine goes past their events; `DeadLetters` reads it, `reinject` publishes one again.
 
     All methods may be called from any thread of the process that made it, not after a fork.
     Usable as a context manager; leaving it closes. Raises MachineError, CapacityError, UsageError;
@@ -74,14 +77,9 @@ class Engine(Calling):
         place: Place = "threads",
         cores: Sequence[int] | None = None,
         start_method: str | None = None,
+        dead_letters: str | os.PathLike[str] | Journal | None = None,
     ) -> None:
-        if on_error not in ("halt", "dead_letter") and not callable(on_error):
-            raise UsageError(
-                f"on_error must be 'halt', 'dead_letter' or a function, not {on_error!r}"
-            )
-        for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", dead_letters_max)):
-            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-                raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
+        check_options(on_error, dead_letters, keep_outputs, dead_letters_max)
         layout = lay_out(as_topology(machine), in_order=journal is not None)
         placement = place_stages(layout, place, cores)
         self._event = machine.event
@@ -101,18 +99,28 @@ class Engine(Calling):
         settings = None if journal is None else as_journal(journal)
         self._answers = Answers(CLIENTS_MAX if settings is None else settings.clients_max)
         opening = None
-        if settings is not None:
-            keep = self._recovered.append if keep_outputs else None
-            opening = Opening(settings, machine, step, self._failures, self._answers, keep)
+        kept = None if dead_letters is None else KeptLetters(dead_letters, layout.stages)
+        self._letters = kept
         try:
+            if settings is not None:
+                keep = self._recovered.append if keep_outputs else None
+                past = None if kept is None else kept.passed_over
+                opening = Opening(
+                    settings, machine, step, self._failures, self._answers, keep, past
+                )
             self._line = self._make_line(
                 opening, step, capacity, wait, name, keep_outputs, layout, placement, start_method
             )
             if opening is not None:
                 self._recovery = opening.recovery
                 self._journaling = Journaling(opening, self._line, self._failures.halt)
+            if kept is not None:
+                kept.begin(opening, self._failures, self._journaling)
+            if self._journaling is not None:
                 self._journaling.start()
         except BaseException:
+            if kept is not None:
+                kept.close()
             if opening is not None:
                 opening.release()
             raise
@@ -361,6 +369,8 @@ class Engine(Calling):
                 self._line.backlog.finish()
             self._line.leave_rings()
             self._finished = True
+            if self._letters is not None:
+                self._letters.close()
             if self._journaling is not None:
                 self._journaling.finish()
         self._failures.check()

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.errors import StepError
+from headrace.errors import StepError, UsageError
 
 Records = np.ndarray[Any, Any]
 
@@ -36,6 +36,7 @@ class Failures:
         self._letters: list[DeadLetter] = []
         self._letters_max = dead_letters_max
         self._decide = decide
+        self.keep: Callable[[DeadLetter], None] | None = None  # on the disk, before it is passed
 
     @property
     def dead_letters(self) -> tuple[DeadLetter, ...]:
@@ -50,8 +51,11 @@ class Failures:
             return self._decide(error, event)
         if len(self._letters) >= self._letters_max:
             return False
+        letter = DeadLetter(error.sequence, error.machine, event, error)
+        if self.keep is not None:
+            self.keep(letter)
         _forget_locals(error)
-        self._letters.append(DeadLetter(error.sequence, error.machine, event, error))
+        self._letters.append(letter)
         return True
 
     def halt(self, error: BaseException) -> None:
@@ -63,6 +67,17 @@ class Failures:
         """Raise what has halted the engine; each time as if it were the first."""
         if self.halted_by is not None:
             raise self.halted_by.with_traceback(self._traceback)
+
+
+def check_options(on_error: Any, dead_letters: Any, keep_outputs: Any, letters_max: Any) -> None:
+    """Raise UsageError for what an engine cannot be made with."""
+    if on_error not in ("halt", "dead_letter") and not callable(on_error):
+        raise UsageError(f"on_error must be 'halt', 'dead_letter' or a function, not {on_error!r}")
+    if dead_letters is not None and on_error != "dead_letter":
+        raise UsageError("dead_letters is where they are kept: it needs on_error='dead_letter'")
+    for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", letters_max)):
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
 
 
 def _forget_locals(error: BaseException) -> None:

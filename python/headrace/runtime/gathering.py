@@ -20,9 +20,8 @@ from headrace.ringbuffer import Ring
 from headrace.ringbuffer.watching import wait_any
 from headrace.runtime.settling import ALL, Settling
 
-_LOOKS = 200  # without a sleep, while something is held back
-_NAP_SECONDS = 0.00005
-_IDLE_NAP_SECONDS = 0.001
+_LOOKS = 50  # without a sleep
+_NAP_SECONDS, _NAP_SECONDS_MAX = 0.00002, 0.001  # while something is held back
 
 
 class Leaf:
@@ -219,7 +218,7 @@ class Gathered:
 
     def wait(self, timeout: float | None = None) -> Rows | None:
         """The next rows; None: all rings have ended, or `timeout` seconds are over."""
-        looks = 0
+        looks, nap = 0, _NAP_SECONDS
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             rows = self.take()
@@ -228,14 +227,11 @@ class Gathered:
             if self.ended or (end is not None and time.monotonic() >= end):
                 return None
             looks += 1
-            if end is not None:
-                idle = looks >= _LOOKS and not any(unit.holding for unit in self.units)
-                time.sleep(_IDLE_NAP_SECONDS if idle else 0 if looks < _LOOKS else _NAP_SECONDS)
-                continue
-            if any(unit.holding for unit in self.units):
-                time.sleep(0 if looks < _LOOKS else _NAP_SECONDS)
-            elif looks < _LOOKS:
+            if looks < _LOOKS:
                 time.sleep(0)
+            elif end is not None or any(unit.holding for unit in self.units):
+                time.sleep(nap)
+                nap = min(nap * 1.5, _NAP_SECONDS_MAX)
             else:
                 rows = self._park()
                 if rows is not None:

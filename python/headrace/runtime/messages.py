@@ -25,6 +25,7 @@ class Failed(msgspec.Struct, tag=True, frozen=True):
     kind: str  # of the error
     text: str  # of the error
     traceback: str
+    time_ns: int  # when the input was published
 
 
 class Crashed(msgspec.Struct, tag=True, frozen=True):
@@ -94,7 +95,7 @@ class WorkerError(Exception):
 
     def __init__(self, kind: str, text: str, trace: str) -> None:
         super().__init__(f"{kind}: {text}" if text else kind)
-        self.kind = kind
+        self.kind, self.text, self.trace = kind, text, trace
         self.add_note(f"in the worker process:\n{trace}")
 
 
@@ -111,6 +112,7 @@ def failed(error: StepError, event: Any) -> Failed:
         type(cause).__name__,
         str(cause),
         "".join(traceback.format_exception(cause)),
+        error.time_ns,
     )
 
 
@@ -119,6 +121,6 @@ def step_error(told: Failed, fields: dict[str, Any]) -> StepError:
     error = StepError(
         told.message, sequence=told.sequence, event=fields, machine=told.machine
     )
-    error.origin = told.origin
+    error.origin, error.time_ns = told.origin, told.time_ns
     error.__cause__ = WorkerError(told.kind, told.text, told.traceback)
     return error

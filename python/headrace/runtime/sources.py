@@ -84,6 +84,10 @@ class Batch:
         origins = self._views[2]
         return self.first + index if origins is None else int(origins[index])
 
+    def time_ns(self, index: int) -> int:
+        """When that input was published."""
+        return int(self._views[1][index])
+
     def let_go(self) -> None:
         self._views = None
 

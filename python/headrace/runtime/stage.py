@@ -20,6 +20,7 @@ from headrace.compose.rows import positioned
 from headrace.engine import Stepper
 from headrace.errors import RingClosed, StepError
 from headrace.ringbuffer import Ring
+from headrace.runtime.pace import Pace
 from headrace.runtime.sources import Batch, Source
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Stage:
         self.output_ring: Ring | None = None
         self.on_start: Callable[[], None] = _nothing  # called in the stage's thread
         self._hooks = hooks
-        self._batch_size_max = max(1, ring.capacity // RING_PARTS)
+        self._pace = Pace(max(1, ring.capacity // RING_PARTS))
         self._depth, self._depth_in = depth, depth_in
         self._thread = threading.Thread(target=self.run, name=f"headrace-{self.name}", daemon=True)
 
@@ -123,7 +124,7 @@ class Stage:
         try:
             self.on_start()
             while not self.source.ended:
-                batch = self.source.poll(self._batch_size_max)
+                batch = self.source.poll(self._pace.size)
                 if batch is not None and not self._step_over(batch):
                     return
         except BaseException as error:
@@ -139,6 +140,7 @@ class Stage:
     def _step_over(self, batch: Batch) -> bool:
         """Step over one batch, failures and all; False: the engine is to halt."""
         source = self.source
+        begun = self.stepper.stepping_ns
         start = 0
         while start < batch.length:
             end = self._end_of_part(batch, start)
@@ -148,6 +150,7 @@ class Stage:
                 continue
             start = failure.sequence - batch.first
             failure.origin = batch.origin(start)
+            failure.time_ns = batch.time_ns(start)
             self.done = failure.sequence  # before anybody can hear of the failure
             if not self._hooks.on_failure(failure, batch.event(start)):
                 batch.let_go()
@@ -156,6 +159,7 @@ class Stage:
             start += 1
             self.at = batch.first + start
         batch.let_go()
+        self._pace.took(batch.length, self.stepper.stepping_ns - begun)
         source.release()
         self.done = source.sequence
         self._hooks.moved()
@@ -163,10 +167,11 @@ class Stage:
 
     def _end_of_part(self, batch: Batch, start: int) -> int:
         """Up to where to step at once: a digest that is due wants the state in between."""
+        end = min(batch.length, start + self._pace.size)  # of several rings all comes at once
         if self.digest_every is None:
-            return batch.length
+            return end
         at = batch.first + start
-        return min(batch.length, start + self.digest_every - at % self.digest_every)
+        return min(end, start + self.digest_every - at % self.digest_every)
 
     def _run_steps(self, batch: Batch, start: int, end: int) -> StepError | None:
         """Step over a part of the batch, and emit; the failure, if a step failed."""

@@ -1,0 +1,222 @@
+"""An engine's dead letters on the disk: written when a step fails, and settled when it opens.
+
+An engine with a journal steps over its inputs again when it opens, and what failed then fails
+again: it has its letter already. The letters of a journal are told by machine, sequence, origin and
+bytes of the event, and by the journal's id; what fails while the engine runs is always new.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+
+from headrace.compose.layout import StageLayout
+from headrace.errors import JournalError, StepError
+from headrace.journal.letter_box import LetterBox
+from headrace.journal.letters import (
+    DISCARDED,
+    LOST,
+    REINJECTED,
+    REINJECTING,
+    STEPPED,
+    WAITING,
+    Letter,
+    as_letters,
+)
+from headrace.journal.notes import Failed, Reinjected
+from headrace.journal.reader import Reader
+from headrace.journal.recovery import Tail
+from headrace.ringbuffer.formats import dtype_to_text
+from headrace.runtime.deadline import Deadline
+from headrace.runtime.failures import DeadLetter, Failures
+from headrace.runtime.journaling import Journaling
+from headrace.runtime.messages import WorkerError
+from headrace.runtime.opening import Opening
+
+Key = tuple[str, int, int, bytes]
+
+
+class KeptLetters:
+    """The dead-letter journal of an engine with these stages. Raises what LetterBox raises.
+
+    A letter waits until its input is safe, so that none is of an input that a crash takes away.
+    """
+
+    def __init__(self, letters: object, stages: Sequence[StageLayout]) -> None:
+        self.box = LetterBox(as_letters(letters))
+        self._journaling: Journaling | None = None
+        self._failed: set[Key] = set()  # while this engine runs: nothing fails twice, but a
+        # worker that has died may tell again of what another one has told before
+        self.reinjecting = threading.Lock()  # held by who publishes a letter again
+        self.under_way: dict[int, int] = {}  # letters that are published, as which inputs
+        self.journal = ""  # the id of the engine's journal
+        self._passed_over: set[int] = set()  # letters whose inputs were, when it was opened
+        self._first = stages[0].machine.name
+        self._versions = {each.machine.name: str(each.machine.version) for each in stages}
+
+    def begin(
+        self, opening: Opening | None, failures: Failures, journaling: Journaling | None
+    ) -> None:
+        """Settle what opening the journal has brought, and keep what comes from now on."""
+        if opening is not None:
+            self.settle(opening, failures.dead_letters)
+        self._journaling = journaling
+        failures.keep = self.keep
+
+    def keep(self, letter: DeadLetter) -> None:
+        """Write a letter down; the engine may go past its event when this returns."""
+        key = _key(letter, letter.error.origin)
+        if key in self._failed:
+            return
+        if self._journaling is not None:
+            self._journaling.wait_durable(letter.error.origin + 1, Deadline(None))
+        self._put(letter)
+        self._failed.add(key)
+
+    def _put(self, letter: DeadLetter) -> None:
+        error = letter.error
+        try:
+            self.box.put(letter.sequence, self._told(letter))
+        except JournalError as failure:
+            failure.add_note(f"the engine has not gone past that event, which failed with: {error}")
+            raise
+
+    def _told(self, letter: DeadLetter) -> Failed:
+        error = letter.error
+        kind, message, lines = told_of(error)
+        return Failed(
+            0,
+            machine=letter.machine,
+            version=self._versions[letter.machine],
+            dtype=dtype_to_text(letter.event.dtype).decode(),
+            event=letter.event.tobytes(),
+            origin=error.origin,
+            time_ns=error.time_ns,
+            error=kind,
+            message=message,
+            traceback=lines,
+            retries=0,
+            journal=self.journal,
+        )
+
+    def passed_over(self, tail: Tail) -> dict[int, bytes]:
+        """The inputs of a journal that is opened that are not to be stepped over, and their bytes.
+
+        Those whose letters are re-injected stand in the journal again, and those of discarded ones
+        nobody wants. For each that was being re-injected when its engine died, the journal says
+        whether it was.
+        """
+        self.journal = tail.journal_id.hex()
+        for number in range(len(self.box)):
+            fate = self.box.fate(number)
+            if fate.kind == REINJECTING and fate.journal == self.journal:
+                self._find_out(number, fate.sequence, tail)
+        past = [
+            letter
+            for letter in self._of_this_journal()
+            if letter.fate == DISCARDED
+            or (letter.fate == REINJECTED and letter.fate_journal == self.journal)
+            if letter.machine == self._first
+        ]
+        self._passed_over = {letter.number for letter in past}
+        return {letter.origin: letter.event.tobytes() for letter in past}
+
+    def _find_out(self, number: int, begin: int, tail: Tail) -> None:
+        """Whether a letter was published again, as an input from `begin` on."""
+        assert tail.reader is not None
+        reader = Reader(tail.reader.disk, tail.reader.folder)
+        found = find_reinjected(reader, begin, self.box.id, number)
+        if found is not None:
+            self.box.mark(number, REINJECTED, found, journal=self.journal)
+        elif reader.first_sequence <= begin:
+            self.box.mark(number, WAITING, why="its engine died before it was published again")
+        else:
+            tail.recovery.letters.append(
+                f"{self.box.folder}: nobody knows whether letter {number:,} was published again: "
+                f"the inputs from {begin:,} on, where that would stand, are dropped; it can be "
+                "discarded"
+            )
+
+    def settle(self, opening: Opening, dead: Sequence[DeadLetter]) -> None:
+        """Once the journal is stepped over again: `dead` is what has failed in it.
+
+        Letters that are missing are written; those of events that a mended machine has stepped over
+        now are done with; those of inputs that the journal has lost are told from the inputs that
+        will come in their place.
+        """
+        self.journal = opening.writer.journal_id.hex()
+        snapshot = opening.recovery.snapshot
+        begin, end = 0 if snapshot is None else snapshot.sequence, opening.fold.sequence
+        self._settle_lost(end)
+        known = {_key(each, each.origin): each for each in self._of_this_journal()}
+        met = set()
+        for each in dead:
+            key = _key(each, each.error.origin)
+            met.add(key)
+            if key not in known:
+                self._put(each)
+            elif known[key].fate == STEPPED:
+                why = f"it failed again, with {told_of(each.error)[0]}, when its journal was opened"
+                self.box.mark(known[key].number, WAITING, why=why)
+        for key, letter in known.items():
+            # What was passed over is not stepped, also if it is waiting since it was lost again.
+            stepped = letter.origin >= begin and letter.number not in self._passed_over
+            if letter.fate == WAITING and stepped and key not in met:
+                why = "the machine has stepped over it when its journal was opened"
+                self.box.mark(letter.number, STEPPED, why=why)
+
+    def _settle_lost(self, end: int) -> None:
+        for number in range(len(self.box)):
+            fate = self.box.fate(number)
+            again = fate.kind == REINJECTED and fate.journal == self.journal
+            if again and fate.sequence >= end:
+                why = f"the journal has lost input {fate.sequence:,}, as which it was published"
+                self.box.mark(number, WAITING, why=why)
+        for letter in self._of_this_journal():
+            if letter.origin >= end:
+                why = f"the journal has lost its input {letter.origin:,}"
+                self.box.mark(letter.number, LOST, why=why)
+
+    def _of_this_journal(self) -> Iterator[Letter]:
+        """Letters whose inputs are in the journal that is open."""
+        for number in range(len(self.box)):
+            letter = self.box.letter(number)
+            if letter.journal == self.journal and letter.fate != LOST:
+                yield letter
+
+    def close(self) -> None:
+        """Let others have the dead-letter journal."""
+        self.box.close()
+
+
+def find_reinjected(reader: Reader, begin: int, letters: str, number: int) -> int | None:
+    """The input, from `begin` on, as which a letter was published again. Raises JournalDamaged."""
+    for frame in reader.frames(reader.start_of(begin)):
+        for note in frame.notes:
+            if isinstance(note, Reinjected) and (note.letters, note.letter) == (letters, number):
+                return note.sequence
+    return None
+
+
+def told_of(error: StepError) -> tuple[str, str, str]:
+    """Type, message and traceback of what a step raised, as texts."""
+    cause = error if error.__cause__ is None else error.__cause__
+    if isinstance(cause, WorkerError):  # it was another process's
+        return cause.kind, cause.text, cause.trace
+    kind = type(cause)
+    name = (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else (f"{kind.__module__}.{kind.__qualname__}")
+    )
+    try:
+        message = str(cause)
+        lines = "".join(traceback.format_exception(cause))
+    except Exception as failure:  # of the user's own __str__
+        return name, f"its message cannot be made: {type(failure).__name__}", str(error)
+    return name, message, lines
+
+
+def _key(letter: DeadLetter | Letter, origin: int) -> Key:
+    return letter.machine, letter.sequence, origin, letter.event.tobytes()
