@@ -24,16 +24,17 @@ from headrace.checking import (
 )
 from headrace.compose import (
     Chain,
+    Elastic,
     Fanout,
     Pipeline,
     Shard,
     Topology,
     chain,
     draw,
-    elastic,
     fanout,
     shard,
 )
+from headrace.elastic import elastic
 from headrace.exploring import Exploration, explore
 from headrace.journal import DeadLetters, Journal
 from headrace.live import connect
@@ -89,6 +90,7 @@ __all__ = [
     "Delay",
     "Durable",
     "Effect",
+    "Elastic",
     "Engine",
     "Exploration",
     "Fanout",

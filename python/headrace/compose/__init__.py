@@ -1,11 +1,8 @@
 """Machines put together: one after the other, side by side, and shared out over several."""
 
-<<<<<<< HEAD
+from headrace.compose.drawing import draw as draw
 from headrace.compose.elastic import Elastic as Elastic
 from headrace.compose.elastic import elastic as elastic
-=======
-from headrace.compose.drawing import draw as draw
->>>>>>> f1799b757ceca922146eff2cdf7b754a1ef745e9
 from headrace.compose.layout import Layout as Layout
 from headrace.compose.layout import lay_out as lay_out
 from headrace.compose.stages import as_topology as as_topology

@@ -27,6 +27,7 @@ from headrace.events import record_dtype
 from headrace.machine import Machine
 from headrace.replay.fold import Fold, OnFailure, Records
 from headrace.replay.partitioned import Partitioned
+from headrace.replay.spans import Span
 
 
 def fold_of(
@@ -186,15 +187,14 @@ class NetFold(Fold):
         """The same for an elastic stage: all its partitions are here."""
         partitioned: Any = self.steppers[stage.index]
 
+        span = Span(own.events, own.times, first, own.origins, None)
+
         def decide(failure: StepError, at: int) -> bool:
-            event = own.events[at : at + 1].copy()
-            return self._on_failure is not None and self._on_failure(failure, event)
+            return self._on_failure is not None and self._on_failure(failure, span.event(at))
 
         select = shared_out(own.events, first, stage.shares)
         parts = partitioned.shared_out(own.events, select)
-        records, failure = partitioned.step_over(
-            own.events, own.times, first, own.origins, parts, decide
-        )
+        records, failure = partitioned.step_over(span, parts, decide)
         if failure is not None:
             self.sequence = failure.origin
             raise failure

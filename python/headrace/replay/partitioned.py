@@ -16,6 +16,7 @@ from headrace.compose.rows import partitions_in
 from headrace.engine import Stepper
 from headrace.errors import StepError
 from headrace.events import record_dtype
+from headrace.replay.spans import Span
 
 Records = np.ndarray[Any, Any]
 Decide = Callable[[StepError, int], bool]  # of a failed step and its place: whether to go on
@@ -59,40 +60,39 @@ class Partitioned:
             stepper = self.steppers[partition] = Stepper(self.machine, self._kind)
         return stepper
 
-    def shared_out(self, events: Records, select: Any) -> list[tuple[int, Records]]:
-        """The places (int64, ascending) of the selected events by partition; None: of all."""
+    def shared_out(
+        self, events: Records, select: Any, wanted: Records | None = None
+    ) -> list[tuple[int, Records]]:
+        """The places (int64, ascending) of the selected events by partition; None: of all.
+
+        `wanted`: whether each partition is of interest; None: all are.
+        """
         own = events if select is None else events[select]
         partitions = partitions_in(own, self._node.by, self._node.partitions)
+        places = np.arange(len(events)) if select is None else select
+        if wanted is not None:
+            mine = wanted[partitions]
+            partitions, places = partitions[mine], places[mine]
+        if not len(places):
+            return []
         order = np.argsort(partitions, kind="stable")
-        ordered = partitions[order]
-        begins = np.flatnonzero(np.diff(ordered, prepend=-1))
-        places = order if select is None else select[order]
-        return [
-            (int(ordered[begin]), part)
-            for begin, part in zip(begins, np.split(places, begins[1:]), strict=bool(len(begins)))
-        ]
+        partitions, places = partitions[order], places[order]
+        begins = np.flatnonzero(np.diff(partitions.astype(np.int64), prepend=-1))
+        parts = np.split(places, begins[1:])
+        return [(int(partitions[at]), part) for at, part in zip(begins, parts, strict=True)]
 
     def step_over(
-        self,
-        events: Records,
-        times: Any,
-        first: int,
-        origins: Any,
-        parts: list[tuple[int, Records]],
-        decide: Decide,
+        self, span: Span, parts: list[tuple[int, Records]], decide: Decide
     ) -> tuple[Records | None, StepError | None]:
         """Step over places by partition; the records in the order of their events.
 
         The second is the failure at which `decide` wanted to stop: other partitions may have gone
-        further than that event, or not so far. It is given back and not raised, so that no
-        traceback keeps the views.
+        further than that event, or not so far.
         """
         made: list[Records] = []
         failure = None
         for partition, places in parts:
-            failure = self._step_places(
-                self.of(partition), events, times, first, origins, places, decide, made
-            )
+            failure = self._step_places(self.of(partition), span, places, decide, made)
             if failure is not None:
                 break
         if self.machine.output is None:
@@ -100,20 +100,12 @@ class Partitioned:
         return in_order([np.empty(0, record_dtype(self.machine.output)), *made]), failure
 
     def _step_places(
-        self,
-        stepper: Stepper,
-        events: Records,
-        times: Any,
-        first: int,
-        origins: Any,
-        places: Records,
-        decide: Decide,
-        made: list[Records],
+        self, stepper: Stepper, span: Span, places: Records, decide: Decide, made: list[Records]
     ) -> StepError | None:
         while len(places):
             failure: StepError | None = None
             try:
-                records = stepper.run(events, times, first, origins, places)
+                records = stepper.run(*span.arguments(places))
             except StepError as error:
                 records, error.partial = error.partial, None
                 failure = error.with_traceback(None)
@@ -121,8 +113,8 @@ class Partitioned:
                 made.append(records)
             if failure is None:
                 break
-            at = failure.sequence - first
-            failure.origin = first + at if origins is None else int(origins[at])
+            at = failure.sequence - span.first
+            failure.origin, failure.time_ns = span.origin(at), span.time_ns(at)
             if not decide(failure, at):
                 return failure
             places = places[np.searchsorted(places, at, side="right") :]

@@ -39,13 +39,12 @@ from headrace.elastic.handover import (
 from headrace.engine import Stepper
 from headrace.errors import StepError
 from headrace.replay.partitioned import Partitioned, in_order
+from headrace.replay.spans import Array, Span
 from headrace.runtime.pace import Pace
-from headrace.runtime.sources import Source
-from headrace.runtime.spans import Array, Span
+from headrace.runtime.sources import Batch, Source
 
 _IDLE_SECONDS = 0.02  # between two looks for messages, while nothing comes
 _BUSY_SECONDS = 0.0005  # the same, while it waits for more than events
-_MOVING = (Phase.DRAINING, Phase.STANDING_BY, Phase.HOLDING, Phase.READY)
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ class ElasticWorker:
         batch = self.source.poll(self._pace.size, patience)
         if batch is not None:
             try:
-                self._step_over(Span.of(batch, self._stage.depth_in), batch.select)
+                self._step_over(self._span_of(batch), batch.select)
             finally:
                 batch.let_go()
         return True
@@ -179,10 +178,8 @@ class ElasticWorker:
             return
         at = letter.partition
         seat = self._seats.get(at, Seat())
-        if seat.phase is Phase.OWNING:
+        if at not in self._moving:  # then it is not kept up to date
             seat = replace(seat, read=self.read, at=self.read)
-        elif seat.phase is Phase.PASSING:
-            seat = replace(seat, read=self.read)
         outcome = receive(seat, message)
         with self.lock:
             if outcome[0].phase is Phase.READY and letter.stepper is not None:
@@ -202,9 +199,10 @@ class ElasticWorker:
             self.partitioned.steppers.pop(at, None)
         else:
             self._seats[at] = seat
-            if seat.phase in _MOVING:
+            # Who reads behind the old owner may have a state that is ahead of what it has read.
+            if seat.phase is not Phase.OWNING or seat.at > seat.read:
                 self._moving.add(at)
-            else:
+            if seat.phase is Phase.OWNING:
                 self._held.pop(at, None)
         self._has[at] = at in self._seats
         return sends
@@ -218,9 +216,14 @@ class ElasticWorker:
 
     # -- steps -----------------------------------------------------------------------------------
 
+    def _span_of(self, batch: Batch) -> Span:
+        events, times, origins, _ = batch.part(0, batch.length)
+        outer = batch.positions(slice(None)) if self._stage.depth_in else None
+        return Span(events, times, batch.first, origins, outer)
+
     def _step_over(self, span: Span, select: Any) -> None:
         begun = time.perf_counter_ns()
-        end = span.first + len(span.events)
+        end = span.first + span.length
         parts = self.partitioned.shared_out(span.events, select, self._has)
         moving = [(at, places) for at, places in parts if at in self._moving]
         own = [(at, places) for at, places in parts if at not in self._moving]
@@ -237,14 +240,15 @@ class ElasticWorker:
             self._send(at, each)
         spent = time.perf_counter_ns() - begun
         self.busy_s += spent / 1e9
-        self._pace.took(len(span.events), spent)
+        self._pace.took(span.length, spent)
+        span.let_go()
 
     def _step_held(self, at: int, first: int, end: int) -> None:
         """Step over a partition's events of [first, end) that were held back, and forget them."""
         left = []
         for span, places in self._held.get(at, []):
             self._step(span, [(at, span.within(places, first, end))])
-            later = span.within(places, end, span.first + len(span.events))
+            later = span.within(places, end, span.first + span.length)
             if len(later):
                 left.append((span, later))
         self._held[at] = left
@@ -253,23 +257,19 @@ class ElasticWorker:
         def decide(failure: StepError, at: int) -> bool:
             self.lock.release()  # who is asked may look at the state
             try:
-                return self._links.on_failure(failure, span.events[at : at + 1].copy())
+                return self._links.on_failure(failure, span.event(at))
             finally:
                 self.lock.acquire()
 
         if self.halted_at is not None or not parts:
             return
-        records, failure = self.partitioned.step_over(
-            span.events, span.times, span.first, span.origins, parts, decide
-        )
+        records, failure = self.partitioned.step_over(span, parts, decide)
         self.stepped += sum(len(places) for _, places in parts)
         if failure is not None:
             self.halted_at = failure.sequence
         if records is not None and len(records):
             self.made += len(records)
-            outer = None
-            if span.outer is not None:
-                outer = span.outer[records["input_sequence"] - span.first]
+            outer = span.outer(records["input_sequence"] - span.first)
             output = self._stage.machine.output
             self._fresh.append(positioned(records, output, self._stage.depth, outer))
 
