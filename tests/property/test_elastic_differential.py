@@ -67,9 +67,7 @@ SHAPES = {
     "in a fan-out": lambda seed: hr.fanout(stage("m", seed), mixer("z")),
     "behind itself": lambda seed: stage("m", seed, ordered=False) >> stage("n", seed, "value"),
     "behind a shard": lambda seed: hr.shard(mixer("a"), "venue", n=2) >> stage("m", seed, "value"),
-    "behind a pair": lambda seed: (
-        hr.fanout(mixer("a"), mixer("b")) >> pairs() >> stage("m", seed)
-    ),
+    "behind a pair": lambda seed: hr.fanout(mixer("a"), mixer("b")) >> pairs() >> stage("m", seed),
 }
 
 

@@ -32,8 +32,8 @@ class Elastic(Topology):
         self,
         machine: Machine,
         by: str | Sequence[str],
-        min: int = 1,  # noqa: A002 (the public name)
-        max: int = 4,  # noqa: A002
+        min: int = 1,
+        max: int = 4,
         partitions: int = PARTITIONS_DEFAULT,
         controller: Any = None,
         ordered: bool = False,
@@ -61,8 +61,8 @@ class Elastic(Topology):
             raise UsageError(f"ordered is True or False, not {ordered!r}")
         if controller is not None and not (hasattr(controller, "decide") or callable(controller)):
             raise UsageError(
-                f"controller has a method decide(measurement), or makes one that has; {controller!r}"
-                " does neither"
+                "controller has a method decide(measurement), or makes one that has; "
+                f"{controller!r} does neither"
             )
         if not isinstance(period, int | float) or not 0 < period < math.inf:
             raise UsageError(f"period is in seconds, above 0, not {period!r}")
@@ -98,8 +98,8 @@ class Elastic(Topology):
 def elastic(
     machine: Machine,
     by: str | Sequence[str],
-    min: int = 1,  # noqa: A002
-    max: int = 4,  # noqa: A002
+    min: int = 1,
+    max: int = 4,
     partitions: int = PARTITIONS_DEFAULT,
     controller: Any = None,
     ordered: bool = False,

@@ -5,8 +5,8 @@ from headrace.replay.changes import Change
 from headrace.replay.fold import Fold
 from headrace.replay.history import History, Moment
 from headrace.replay.net_fold import NetFold, fold_of, index_in_fold
-from headrace.replay.partitioned import Partitioned
 from headrace.replay.parting import Parting, Rehearsal, rehearse
+from headrace.replay.partitioned import Partitioned
 from headrace.replay.replay import Replay, replay
 
 __all__ = [

@@ -206,4 +206,5 @@ class NetFold(Fold):
 
 
 def _stepper_of(stage: StageLayout, step: str | None) -> Any:
-    return Stepper(stage.machine, step) if stage.slot is None else Partitioned(stage.slot.node, step)
+    slot = stage.slot
+    return Stepper(stage.machine, step) if slot is None else Partitioned(slot.node, step)

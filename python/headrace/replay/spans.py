@@ -56,9 +56,8 @@ class Span:
 
     def copied(self) -> Span:
         """The same, good after the views are not."""
-        events, times, origins, outer = (
-            None if one is None else one.copy() for one in self._views
-        )
+        copies: Any = [None if one is None else one.copy() for one in self._views]
+        events, times, origins, outer = copies
         return Span(events, times, self.first, origins, outer)
 
     def let_go(self) -> None:

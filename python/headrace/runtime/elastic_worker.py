@@ -276,7 +276,7 @@ class ElasticWorker:
     # -- outputs ---------------------------------------------------------------------------------
 
     def _put_out(self) -> bool:
-        """Put out what may leave, as far as there is room; whether some had to stay for want of it."""
+        """Put out what may leave; whether some of it has found no room."""
         if self._fresh:
             parts = self._fresh if self._outputs is None else [self._outputs, *self._fresh]
             self._outputs = in_order(parts) if self._slot.ordered else np.concatenate(parts)

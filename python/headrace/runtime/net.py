@@ -20,7 +20,6 @@ from headrace.compose.layout import INPUT, Layout, Read, RingLayout, StageLayout
 from headrace.errors import RingClosed, StepError, UsageError, WaitTimeout
 from headrace.events import record_dtype
 from headrace.journal.settings import Journal
-from headrace.journal.states import known_classes
 from headrace.machine import Machine
 from headrace.replay import Fold
 from headrace.ringbuffer import Ring, WaitStrategy
@@ -28,8 +27,9 @@ from headrace.runtime.answers import Answers
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.elastic_stage import ElasticStage
-from headrace.runtime.keeper import Cut, StageCut
+from headrace.runtime.keeper import Cut
 from headrace.runtime.marks import Marks
+from headrace.runtime.net_states import cuts_of, states_of
 from headrace.runtime.outlet import Outlet, evict_the_dead
 from headrace.runtime.overseer import Overseer, RemoteStage
 from headrace.runtime.placing import Placement, pin
@@ -113,13 +113,7 @@ class Net:
                         f"place='threads' can have it on {journal.disk!r}"
                     )
                 self._overseer = Overseer(start_method, on_failure, on_crash, progress.moved)
-            for stage in layout.stages:
-                if stage.slot is not None:
-                    self.stages.append(elastic_stage(self, stage, step, wait))
-                elif placement.remote[stage.index]:
-                    self.stages.append(self._remote(stage, step, wait))
-                else:
-                    self.stages.append(self._local(stage, step, wait))
+            self._make_stages(step, wait)
         except BaseException:
             for ring in self.rings:
                 ring.close()
@@ -147,6 +141,15 @@ class Net:
                 name = self._base and f"{self._base}.at{stage.index}"
                 sequence = self._fold.sequences[self._kept(stage)]
                 self._marks[stage.index] = Marks.create(name, sequence)
+
+    def _make_stages(self, step: str | None, wait: WaitStrategy | None) -> None:
+        for stage in self.layout.stages:
+            if stage.slot is not None:
+                self.stages.append(elastic_stage(self, stage, step, wait))
+            elif self._placement.remote[stage.index]:
+                self.stages.append(self._remote(stage, step, wait))
+            else:
+                self.stages.append(self._local(stage, step, wait))
 
     def _kept(self, stage: StageLayout) -> int:
         """Where the fold has a stage's state."""
@@ -286,35 +289,12 @@ class Net:
 
     def state_as(self, machine: Any) -> Any:
         """Copies of the states: of one machine its own, else by the names of the stages."""
-        states = self._states()
+        states = states_of(self)
         if isinstance(machine, Machine):
             return states[machine.name]
         if self.layout.is_pipeline:
             return tuple(states.values())
         return states
-
-    def _states(self) -> dict[str, Any]:
-        """Copies of the states, by name; elastic stages have one each, of all workers."""
-        return {
-            layout.state_name: self.pools[layout.state_name].state()
-            if isinstance(stage, ElasticStage)
-            else stage.state()
-            for layout, stage in self._with_states()
-        }
-
-    def _with_states(self) -> list[tuple[StageLayout, Stage | RemoteStage | ElasticStage]]:
-        """The stages, of elastic ones the first worker."""
-        both = zip(self.layout.stages, self.stages, strict=True)
-        return [
-            (layout, stage)
-            for layout, stage in both
-            if layout.slot is None or layout.slot.index == 0
-        ]
-
-    def _made_by(self, layout: StageLayout) -> int:
-        """How many output records there are of all workers of a stage."""
-        both = zip(self.layout.stages, self.stages, strict=True)
-        return sum(stage.made for each, stage in both if each.state_name == layout.state_name)
 
     def through(self, end: int) -> bool:
         """Whether every stage is through with all that descends from inputs below `end`."""
@@ -376,24 +356,12 @@ class Net:
             return None
 
     def _cut_at(self, at: int) -> Cut:
-        states = self._states()
-        parts = [
-            StageCut(
-                layout.state_name,
-                stage.machine.version,
-                stage.done,
-                self._made_by(layout),
-                states[layout.state_name],
-                known_classes(stage.machine),
-            )
-            for layout, stage in self._with_states()
-        ]
         since, rolling, last = self._since, xxhash.xxh3_64(), self._fold.last_output
         if self.backlog is not None and self.backlog.rolling is not None:
             rolling, last = self.backlog.rolling, self.backlog.last_output
             self.backlog.rolling = xxhash.xxh3_64()
         self._since = at
-        return Cut(at, parts, since, rolling.intdigest(), self._answers.before(at), last)
+        return Cut(at, cuts_of(self), since, rolling.intdigest(), self._answers.before(at), last)
 
     def leave_rings(self) -> None:
         """Consumers that others made of the rings keep them until they have read all there is."""

@@ -32,7 +32,7 @@ def elastic_stage(
             f"leave it out of place, as in place={{{stage.slot.group!r}: 'threads', ...}}, or "
             "give a shard (hr.shard) processes"
         )
-    number, node = stage.slot.index, stage.slot.node
+    number, node, group = stage.slot.index, stage.slot.node, stage.slot.group
     kept = net._kept(stage)
     states: Any = net._fold.steppers[kept]
     owned = None
@@ -47,7 +47,7 @@ def elastic_stage(
         0 if number else net._fold.made[kept],
         owned,
         Links(
-            lambda to, letter: net.pools[stage.slot.group].send(to, letter),
+            lambda to, letter: net.pools[group].send(to, letter),
             net._hooks.on_failure,
             _Emitter(net, stage),
             _Reading(net, stage),
@@ -117,9 +117,14 @@ def pools_of(
             continue
         own = [stage for stage in layout.stages if stage.state_name == each.state_name]
         places: list[ElasticStage] = [stages[stage.index] for stage in own]
-        layouts = dict(zip(places, own, strict=True))
-        pool = Pool(slot, places, lambda place, of=layouts: lag(of[place]))
+        pool = Pool(slot, places, _lags(dict(zip(places, own, strict=True)), lag))
         for place in places:
             place.pool = pool
         pools[slot.group] = pool
     return pools
+
+
+def _lags(
+    layouts: dict[ElasticStage, StageLayout], lag: Callable[[StageLayout], int]
+) -> Callable[[ElasticStage], int]:
+    return lambda place: lag(layouts[place])

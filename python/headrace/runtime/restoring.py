@@ -22,7 +22,7 @@ _WAIT_SECONDS_MAX = 60.0
 
 
 class Restored:
-    """The stepper of the stage called `name` before event `sequence`: the initial state, at first."""
+    """The stepper of stage `name` before event `sequence`: the initial state, at first."""
 
     def __init__(self, topology: Any, name: str, step: str | None, sequence: int) -> None:
         index = index_in_fold(topology, name)
