@@ -188,8 +188,9 @@ def partitions_in(events: Array, by: tuple[str, ...], partitions: int) -> Array:
 def positioned(records: Array, output: Any, depth: int, outer: Array | None) -> Array:
     """Records with `depth` positions: those of their inputs, `outer` (n, less), and their own."""
     made = np.empty(len(records), ring_dtype(output, depth))
-    raw = made.view(np.uint8).reshape(len(made), -1)
-    raw[:, : records.dtype.itemsize] = records.view(np.uint8).reshape(len(made), -1)
+    size = records.dtype.itemsize
+    raw = made.view(np.uint8).reshape(len(made), made.dtype.itemsize)
+    raw[:, :size] = records.view(np.uint8).reshape(len(made), size)
     positions = made[POSITIONS]
     known = 0 if outer is None else outer.shape[1]
     if outer is not None:

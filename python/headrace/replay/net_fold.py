@@ -27,6 +27,7 @@ from headrace.events import record_dtype
 from headrace.machine import Machine
 from headrace.replay.fold import Fold, OnFailure, Records
 from headrace.replay.partitioned import Partitioned
+from headrace.replay.passing import PassedOver
 from headrace.replay.spans import Span
 
 
@@ -69,6 +70,7 @@ class NetFold(Fold):
         self.last_output = (-1, -1)
         self._sequences = [0] * len(self.machines)
         self._on_failure = on_failure
+        self.passed_over = PassedOver()
         self._upto = upto
         self._stages = list(self.layout.stages)
         if upto is not None:
@@ -159,12 +161,16 @@ class NetFold(Fold):
         parts: list[Records] = []
         start = 0
         while start < len(own):
-            events = own.events[start:]
-            failure = None
+            events, name, failure = own.events[start:], stage.machine.name, None
+            stop = start + self.passed_over.next_in(name, events, first + start)
+            if stop == start:
+                start += 1
+                continue
             try:
-                select = shared_out(events, first + start, stage.shares)
+                here = slice(start, stop)
+                select = shared_out(own.events[here], first + start, stage.shares)
                 records = stepper.run(
-                    events, own.times[start:], first + start, own.origins[start:], select
+                    own.events[here], own.times[here], first + start, own.origins[here], select
                 )
             except StepError as error:
                 records, error.partial = error.partial, None
@@ -172,9 +178,11 @@ class NetFold(Fold):
             if records is not None and len(records):
                 parts.append(records.copy())
             if failure is None:
-                break
+                start = stop
+                continue
             start = failure.sequence - first
             failure.origin = int(own.origins[start])
+            failure.time_ns = int(own.times[start])
             event = own.events[start : start + 1].copy()
             if self._on_failure is None or not self._on_failure(failure, event):
                 self.sequence = failure.origin
@@ -193,6 +201,7 @@ class NetFold(Fold):
             return self._on_failure is not None and self._on_failure(failure, span.event(at))
 
         select = shared_out(own.events, first, stage.shares)
+        select = self._without_passed_over(stage, own, first, select)
         parts = partitioned.shared_out(own.events, select)
         records, failure = partitioned.step_over(span, parts, decide)
         if failure is not None:
@@ -200,6 +209,18 @@ class NetFold(Fold):
             raise failure
         self._sequences[stage.index] = first + len(own)
         return [] if records is None else [records]
+
+    def _without_passed_over(
+        self, stage: StageLayout, own: Rows, first: int, select: Any
+    ) -> Any:
+        """Places without those of events that are passed over."""
+        name, at, passed = stage.machine.name, 0, []
+        while (at := at + self.passed_over.next_in(name, own.events[at:], first + at)) < len(own):
+            passed.append(at)
+            at += 1
+        if not passed:
+            return select
+        return np.setdiff1d(np.arange(len(own)) if select is None else select, passed)
 
     def _initial(self, index: int, machine: Machine) -> Any:
         return {} if self.layout.stages[index].slot is not None else machine.initial()

@@ -29,8 +29,8 @@ class Partitioned:
         self.machine = node.machine
         self.steppers: dict[int, Stepper] = {}
         self._node = node
-        self._kind = step
-        Stepper(node.machine, step)  # raises now what the first event would raise
+        self._given = step
+        self.kind = Stepper(node.machine, step).kind  # raises now what the first event would raise
 
     @property
     def state(self) -> dict[int, Any]:
@@ -57,7 +57,7 @@ class Partitioned:
         """The stepper of a partition; before its first event a new one."""
         stepper = self.steppers.get(partition)
         if stepper is None:
-            stepper = self.steppers[partition] = Stepper(self.machine, self._kind)
+            stepper = self.steppers[partition] = Stepper(self.machine, self._given)
         return stepper
 
     def shared_out(

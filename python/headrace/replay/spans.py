@@ -44,6 +44,11 @@ class Span:
         """When that input was published."""
         return int(self._views[1][place])
 
+    def times_at(self, places: Array) -> Array:
+        """Copies of the times at some places."""
+        times: Array = self._views[1][places]
+        return times
+
     def origin(self, place: int) -> int:
         """Which of the engine's own inputs it descends from."""
         origins = self._views[2]

@@ -17,6 +17,7 @@ from headrace.runtime.sources import Source
 from headrace.runtime.stage import RING_PARTS
 
 if TYPE_CHECKING:
+    from headrace.engine.gauges import StageGauge
     from headrace.runtime.pool import Pool
 
 
@@ -52,6 +53,8 @@ class ElasticStage:
         self.stopped = False
         self.on_start: Callable[[], None] = _nothing  # called in the stage's thread
         self.pool: Pool | None = None
+        self.gauge: StageGauge | None = None  # where it is seen from outside
+        self.gauge_begins: Callable[[], None] = _nothing
         self.worker = ElasticWorker(
             stage, partitioned, made, max(1, ring.capacity // RING_PARTS), owned or (), links
         )
@@ -98,6 +101,11 @@ class ElasticStage:
         """Output records so far."""
         return self.worker.made
 
+    @property
+    def step_kind(self) -> str:
+        """ "python", "batch" or "native"."""
+        return self.worker.partitioned.kind
+
     # What the pool asks.
 
     def begin(self) -> None:
@@ -124,6 +132,8 @@ class ElasticStage:
         assert self.pool is not None
         try:
             self.on_start()
+            self.gauge_begins()
+            self.worker.gauge = self.gauge
             while not self._work():
                 pass
         except BaseException as error:
@@ -135,6 +145,8 @@ class ElasticStage:
                 with contextlib.suppress(RingClosed):  # by a user: no reason not to end
                     self.output_ring.end()
             self._links.moved()
+            if self.gauge is not None:
+                self.gauge.ended()
             self._ended.set()
 
     def _work(self) -> bool:

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,6 +42,9 @@ from headrace.replay.partitioned import Partitioned, in_order
 from headrace.replay.spans import Array, Span
 from headrace.runtime.pace import Pace
 from headrace.runtime.sources import Batch, Source
+
+if TYPE_CHECKING:
+    from headrace.engine.gauges import StageGauge
 
 _IDLE_SECONDS = 0.02  # between two looks for messages, while nothing comes
 _BUSY_SECONDS = 0.0005  # the same, while it waits for more than events
@@ -94,6 +97,7 @@ class ElasticWorker:
         self.partitioned = partitioned
         self.made = made  # output records so far, with those that are kept
         self.read = 0
+        self.gauge: StageGauge | None = None  # where it is seen from outside
         self.halted_at: int | None = None  # the event whose failure has ended all
         self.stepped = 0  # events
         self.busy_s = 0.0  # in which it did so
@@ -133,7 +137,11 @@ class ElasticWorker:
             self.wait(_BUSY_SECONDS)
             return True
         patience = _BUSY_SECONDS if self._moving or self._late else _IDLE_SECONDS
+        if self.gauge is not None:
+            self.gauge.waiting()
         batch = self.source.poll(self._pace.size, patience)
+        if self.gauge is not None:
+            self.gauge.running()
         if batch is not None:
             try:
                 self._step_over(self._span_of(batch), batch.select)
@@ -222,7 +230,7 @@ class ElasticWorker:
         return Span(events, times, batch.first, origins, outer)
 
     def _step_over(self, span: Span, select: Any) -> None:
-        begun = time.perf_counter_ns()
+        begun, begin_ns, stepped, made = self._now()
         end = span.first + span.length
         parts = self.partitioned.shared_out(span.events, select, self._has)
         moving = [(at, places) for at, places in parts if at in self._moving]
@@ -241,7 +249,16 @@ class ElasticWorker:
         spent = time.perf_counter_ns() - begun
         self.busy_s += spent / 1e9
         self._pace.took(span.length, spent)
+        if self.gauge is not None and self.stepped > stepped:
+            places = np.concatenate([places for _, places in own]) if own else np.arange(0)
+            self.gauge.stepped(
+                self.stepped - stepped, self.made - made, begin_ns, time.time_ns(),
+                span.times_at(places),
+            )  # fmt: skip
         span.let_go()
+
+    def _now(self) -> tuple[int, int, int, int]:
+        return time.perf_counter_ns(), time.time_ns(), self.stepped, self.made
 
     def _step_held(self, at: int, first: int, end: int) -> None:
         """Step over a partition's events of [first, end) that were held back, and forget them."""
@@ -255,6 +272,8 @@ class ElasticWorker:
 
     def _step(self, span: Span, parts: list[tuple[int, Array]]) -> None:
         def decide(failure: StepError, at: int) -> bool:
+            if self.gauge is not None:
+                self.gauge.errors()
             self.lock.release()  # who is asked may look at the state
             try:
                 return self._links.on_failure(failure, span.event(at))

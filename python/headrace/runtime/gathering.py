@@ -190,7 +190,7 @@ class Gathered:
         ]
         self.output = output
         self._turn = 0
-        self.unit: Unit | None = None  # of which rows were handed out last
+        self.index = 0  # of the unit of which rows were handed out last
 
     @property
     def ended(self) -> bool:
@@ -209,9 +209,9 @@ class Gathered:
     def take(self) -> Rows | None:
         """What can be taken now, of one unit; to be released before the next."""
         for _ in self.units:
-            self.unit = self.units[self._turn]
+            self.index = self._turn
             self._turn = (self._turn + 1) % len(self.units)
-            rows = self.unit.fetch()
+            rows = self.units[self.index].fetch()
             if rows is not None:
                 return rows
         return None
@@ -247,8 +247,7 @@ class Gathered:
 
     def release(self) -> None:
         """Let go of what was handed out last."""
-        assert self.unit is not None
-        self.unit.release()
+        self.units[self.index].release()
 
     def close(self) -> None:
         for unit in self.units:

@@ -11,35 +11,41 @@ import itertools
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xxhash
 
-from headrace.compose.layout import INPUT, Layout, Read, RingLayout, StageLayout, rings_of
-from headrace.errors import RingClosed, StepError, UsageError, WaitTimeout
+from headrace.compose.layout import INPUT, Layout, Read, StageLayout, rings_of
+from headrace.errors import RingClosed, StepError, WaitTimeout
 from headrace.events import record_dtype
 from headrace.journal.settings import Journal
 from headrace.machine import Machine
+from headrace.metrics import Board
 from headrace.replay import Fold
-from headrace.ringbuffer import Ring, WaitStrategy
+from headrace.ringbuffer import Ring
 from headrace.runtime.answers import Answers
+from headrace.runtime.boards import make_board
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.elastic_stage import ElasticStage
 from headrace.runtime.keeper import Cut
 from headrace.runtime.marks import Marks
-from headrace.runtime.net_states import cuts_of, states_of
+from headrace.runtime.net_states import begin_of, cuts_of, kept_in, lag_of, states_of
 from headrace.runtime.outlet import Outlet, evict_the_dead
-from headrace.runtime.overseer import Overseer, RemoteStage
-from headrace.runtime.placing import Placement, pin
+from headrace.runtime.overseer import Overseer
+from headrace.runtime.placing import Placement, check_journal_is_found, pin
 from headrace.runtime.pool import Pool
 from headrace.runtime.pools import elastic_stage, pools_of
 from headrace.runtime.progress import Progress
+from headrace.runtime.remote import RemoteStage
 from headrace.runtime.settling import released
+from headrace.runtime.setup import Setup
 from headrace.runtime.sources import Source, source_of
 from headrace.runtime.stage import Hooks, Records, Stage
 from headrace.runtime.tail import Tail
+from headrace.runtime.winding_down import winding_down
 from headrace.runtime.worker import WorkerSpec
 
 _numbers = itertools.count()
@@ -59,20 +65,15 @@ class Net:
         layout: Layout,
         placement: Placement,
         fold: Fold,
+        setup: Setup,
+        journal: Journal | None,
         *,
-        step: str | None,
-        capacity: int,
-        wait: WaitStrategy | None,
-        name: str | None,
-        keep_outputs: int,
-        start_method: str | None,
         on_failure: Callable[[StepError, Records], bool],
         on_crash: Callable[[BaseException], None],
         progress: Progress,
         calls: Calls,
         answers: Answers,
         hold: Callable[[Deadline], Any],
-        journal: Journal | None,
     ) -> None:
         self.layout = layout
         self.closing = False
@@ -87,11 +88,11 @@ class Net:
         self._hold = hold
         self._journal = journal
         self._since = 0  # the input from which on outputs are digested
+        self._board: Board | None = None
         self._left: dict[str, Any] | None = None  # what the rings said before they were left
         self._progress = progress
-        self._named = name
-        self._base = name
-        if name is None and placement.any_remote:
+        self._base = setup.name
+        if setup.name is None and placement.any_remote:
             self._base = f"engine-{os.getpid()}-{next(_numbers)}"
         self._rings: dict[int, Ring] = {}
         self._marks: dict[int, Marks] = {}  # of stages that read several rings
@@ -99,26 +100,24 @@ class Net:
         self.stages: list[Stage | RemoteStage | ElasticStage] = []
         self.pools: dict[str, Pool] = {}  # of elastic stages, by name
         self._overseer: Overseer | None = None
+        on_failure, on_crash = winding_down(on_failure, on_crash, self._end_inputs)
         self._hooks = Hooks(on_failure, on_crash, _nothing, self._emit, progress.moved)
         try:
-            self._make_rings(capacity)
+            self._make_rings(setup.capacity)
             if layout.outlet is not None:
                 self.backlog = Tail(
-                    layout, self._rings, self._sequence_of, keep_outputs, calls, answers
+                    layout, self._rings, self._sequence_of, setup.keep_outputs, calls, answers
                 )
             if placement.any_remote:
-                if journal is not None and journal.local_path is None:
-                    raise UsageError(
-                        "worker processes read the journal themselves, so it must be in a folder; "
-                        f"place='threads' can have it on {journal.disk!r}"
-                    )
-                self._overseer = Overseer(start_method, on_failure, on_crash, progress.moved)
-            self._make_stages(step, wait)
+                check_journal_is_found(journal)
+                self._overseer = Overseer(setup, on_failure, on_crash, progress.moved)
+            for stage in layout.stages:
+                self.stages.append(self._make(stage, setup))
         except BaseException:
             for ring in self.rings:
                 ring.close()
             raise
-        self.pools = pools_of(layout, self.stages, self._lag)
+        self.pools = pools_of(layout, self.stages, partial(lag_of, self))
         self.producer = self._rings[INPUT].producer()
 
     @property
@@ -128,40 +127,18 @@ class Net:
 
     def _make_rings(self, capacity: int) -> None:
         for ring in self.layout.rings:
-            begin = self._begin_of(ring)
             self._rings[ring.index] = Ring.create(
                 ring.dtype,
                 capacity,
                 self._name_of(ring.index),
                 timestamps=ring.index == INPUT,
-                first_sequence=begin,
+                first_sequence=begin_of(self, ring),
             )
         for stage in self.layout.stages:
             if not isinstance(stage.source, Read):
                 name = self._base and f"{self._base}.at{stage.index}"
-                sequence = self._fold.sequences[self._kept(stage)]
+                sequence = self._fold.sequences[kept_in(self._fold, stage)]
                 self._marks[stage.index] = Marks.create(name, sequence)
-
-    def _make_stages(self, step: str | None, wait: WaitStrategy | None) -> None:
-        for stage in self.layout.stages:
-            if stage.slot is not None:
-                self.stages.append(elastic_stage(self, stage, step, wait))
-            elif self._placement.remote[stage.index]:
-                self.stages.append(self._remote(stage, step, wait))
-            else:
-                self.stages.append(self._local(stage, step, wait))
-
-    def _kept(self, stage: StageLayout) -> int:
-        """Where the fold has a stage's state."""
-        return self._fold.names.index(stage.state_name)
-
-    def _begin_of(self, ring: RingLayout) -> int:
-        if ring.writer is None:
-            return self._fold.sequence
-        stage = self.layout.stages[ring.writer]
-        if stage.slot is not None and stage.slot.index:  # the first one goes on with all
-            return 0
-        return self._fold.made[self._kept(stage)]
 
     def _name_of(self, ring: int) -> str | None:
         if self._base is None or ring == INPUT:
@@ -169,14 +146,21 @@ class Net:
         last = self.layout.outlet == Read(ring)
         return f"{self._base}.{'out' if last else ring}"
 
-    def _local(self, stage: StageLayout, step: str | None, wait: WaitStrategy | None) -> Stage:
+    def _make(self, stage: StageLayout, setup: Setup) -> Stage | RemoteStage | ElasticStage:
+        if stage.slot is not None:
+            return elastic_stage(self, stage, setup)
+        make = self._remote if self._placement.remote[stage.index] else self._local
+        return make(stage, setup)
+
+    def _local(self, stage: StageLayout, setup: Setup) -> Stage:
+        kept = kept_in(self._fold, stage)
         made = Stage(
             stage.machine,
             self._rings[rings_of(stage.source)[0]],
             self._hooks,
-            self._fold.steppers[self._kept(stage)],
-            self._fold.made[self._kept(stage)],
-            self._source_of(stage, wait),
+            self._fold.steppers[kept],
+            self._fold.made[kept],
+            self._source_of(stage, setup),
             name=stage.name,
             depth=stage.depth,
             depth_in=stage.depth_in,
@@ -184,9 +168,9 @@ class Net:
         self._connect(stage, made)
         return made
 
-    def _source_of(self, stage: StageLayout, wait: WaitStrategy | None) -> Source:
+    def _source_of(self, stage: StageLayout, setup: Setup) -> Source:
         marks = self._marks.get(stage.index)
-        return source_of(self.layout, stage, self._rings, wait, self._sequence_of, marks)
+        return source_of(self.layout, stage, self._rings, setup.wait, self._sequence_of, marks)
 
     def _connect(self, stage: StageLayout, made: Stage | ElasticStage) -> None:
         core = self._placement.cores[stage.index]
@@ -196,9 +180,7 @@ class Net:
             last = self.layout.outlet is not None and stage.output in rings_of(self.layout.outlet)
             self._outlets[made] = Outlet(made.output_ring, self.backlog if last else None)
 
-    def _remote(
-        self, stage: StageLayout, step: str | None, wait: WaitStrategy | None
-    ) -> RemoteStage:
+    def _remote(self, stage: StageLayout, setup: Setup) -> RemoteStage:
         for ring in rings_of(stage.source):  # its place, before anything is published
             self._rings[ring].consumer(stage.name).detach()
         names = {index: ring.name for index, ring in self._rings.items()}
@@ -206,28 +188,41 @@ class Net:
         spec = WorkerSpec(
             self.layout.topology,
             stage.index,
-            step,
-            wait,
+            setup.step,
+            setup.wait,
             names,
             marks,
             self._placement.cores[stage.index],
             None if self._journal is None else self._journal.local_path,
             self._journal is not None and self._journal.level != "none",
+            self._base,
+            self._fold.passed_over,
         )
         assert self._overseer is not None
-        remote = RemoteStage(stage, spec, self._overseer, lambda: self._sequence_of(stage))
+        remote = RemoteStage(stage, spec, lambda: self._sequence_of(stage))
+        self._overseer.add(remote)
+        remote.step_kind = self._fold.steppers[kept_in(self._fold, stage)].kind
         remote.ring = self._rings[rings_of(stage.source)[0]]
-        remote.output_ring = None if stage.output is None else self._rings[stage.output]
+        if stage.output is not None:
+            remote.output_ring = self._rings[stage.output]
+            remote.readers_gone = partial(self._reader_halted, stage.output)
         return remote
+
+    def _end_inputs(self) -> None:
+        with contextlib.suppress(RingClosed):
+            self._rings[INPUT].end()
 
     def start(self) -> None:
         """Start all stages, the last ones first: who is fed is there before who feeds."""
+        if self._base is not None:
+            rings = list(self._rings.values())
+            self._board = make_board(self._base, self.layout, rings, self.stages)
+        if self._overseer is not None:
+            self._overseer.start()
         for stage in reversed(self.stages):
             stage.start()
         for pool in self.pools.values():
             pool.start()
-        if self._overseer is not None:
-            self._overseer.watch()
 
     # What local stages call, from their threads.
 
@@ -246,12 +241,16 @@ class Net:
         assert ring is not None
         readers = self.layout.readers(ring)
         if readers:
-            return all(self.stages[reader.index].stopped for reader in readers)
+            return self._reader_halted(ring)
         if self.closing:
             evict_the_dead(self._rings[ring])
         return False
 
     # From any thread.
+
+    def _reader_halted(self, ring: int) -> bool:
+        """Whether a reader has stopped: before its ring has ended, only a halt makes it do so."""
+        return any(self.stages[reader.index].stopped for reader in self.layout.readers(ring))
 
     def _sequence_of(self, stage: StageLayout) -> int:
         """How many events of its own stream a stage has let go of."""
@@ -277,11 +276,6 @@ class Net:
             return int(self._left["done"])
         ring = self._rings[INPUT]
         return min(released(ring, stage) for stage in self.layout.readers(INPUT))
-
-    def _lag(self, stage: StageLayout) -> int:
-        """How many events of its rings a stage has not let go of."""
-        rings = [self._rings[ring] for ring in rings_of(stage.source)]
-        return sum(ring.cursor - min(ring.cursor, released(ring, stage)) for ring in rings)
 
     @property
     def machines(self) -> list[Machine]:
@@ -363,6 +357,22 @@ class Net:
         self._since = at
         return Cut(at, cuts_of(self), since, rolling.intdigest(), self._answers.before(at), last)
 
+    def abandon(self) -> None:
+        """It could not be started: nobody is to wait for it."""
+        if self._overseer is not None:
+            self._overseer.close()
+        for ring in self.rings:
+            ring.end()
+            ring.close()
+        if self._board is not None:
+            self._board.close()
+
+    def count_dropped(self, count: int) -> None:
+        """Events were left out at the edge."""
+        gauge = self.stages[0].gauge
+        if gauge is not None:
+            gauge.dropped(count)
+
     def leave_rings(self) -> None:
         """Consumers that others made of the rings keep them until they have read all there is."""
         self._left = {"done": self.done}
@@ -375,6 +385,8 @@ class Net:
             outlet.close()
         if self._overseer is not None:
             self._overseer.close()
+        if self._board is not None:
+            self._board.close()
         for ring in self.rings:
             with contextlib.suppress(RingClosed):  # somebody has closed it, and thus its name
                 ring.unlink()

@@ -1,13 +1,15 @@
-"""The states of a net's stages, by name: those of an elastic stage's workers are one."""
+"""The states of a net's stages, by name, and where they begin: workers of one stage have one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from headrace.compose.layout import StageLayout
+from headrace.compose.layout import RingLayout, StageLayout, rings_of
 from headrace.journal.states import known_classes
+from headrace.replay import Fold
 from headrace.runtime.elastic_stage import ElasticStage
 from headrace.runtime.keeper import StageCut
+from headrace.runtime.settling import released
 
 if TYPE_CHECKING:
     from headrace.runtime.net import Net
@@ -51,3 +53,24 @@ def _made_by(net: Net, layout: StageLayout) -> int:
     """How many output records there are of all workers of a stage."""
     both = zip(net.layout.stages, net.stages, strict=True)
     return sum(stage.made for each, stage in both if each.state_name == layout.state_name)
+
+
+def kept_in(fold: Fold, stage: StageLayout) -> int:
+    """Where a fold has a stage's state."""
+    return fold.names.index(stage.state_name)
+
+
+def begin_of(net: Net, ring: RingLayout) -> int:
+    """The first sequence of a ring."""
+    if ring.writer is None:
+        return net._fold.sequence
+    stage = net.layout.stages[ring.writer]
+    if stage.slot is not None and stage.slot.index:  # the first worker goes on with all
+        return 0
+    return net._fold.made[kept_in(net._fold, stage)]
+
+
+def lag_of(net: Net, stage: StageLayout) -> int:
+    """How many events of its rings a stage has not let go of."""
+    rings = [net._rings[ring] for ring in rings_of(stage.source)]
+    return sum(ring.cursor - min(ring.cursor, released(ring, stage)) for ring in rings)

@@ -10,20 +10,19 @@ from headrace.compose.layout import Layout, Read, StageLayout, rings_of
 from headrace.elastic import Assignment
 from headrace.errors import UsageError
 from headrace.replay.partitioned import Partitioned
-from headrace.ringbuffer import WaitStrategy
 from headrace.runtime.backlog import READER
 from headrace.runtime.elastic_stage import ElasticStage
 from headrace.runtime.elastic_worker import Links
+from headrace.runtime.net_states import kept_in
 from headrace.runtime.pool import Pool
 from headrace.runtime.progress import LOOK_SECONDS
+from headrace.runtime.setup import Setup
 
 if TYPE_CHECKING:
     from headrace.runtime.net import Net
 
 
-def elastic_stage(
-    net: Net, stage: StageLayout, step: str | None, wait: WaitStrategy | None
-) -> ElasticStage:
+def elastic_stage(net: Net, stage: StageLayout, setup: Setup) -> ElasticStage:
     """The place of one worker; it goes on with its part of the fold's states. UsageError."""
     assert stage.slot is not None
     if net._placement.remote[stage.index]:
@@ -33,10 +32,10 @@ def elastic_stage(
             "give a shard (hr.shard) processes"
         )
     number, node, group = stage.slot.index, stage.slot.node, stage.slot.group
-    kept = net._kept(stage)
+    kept = kept_in(net._fold, stage)
     states: Any = net._fold.steppers[kept]
     owned = None
-    partitioned = Partitioned(node, step)
+    partitioned = Partitioned(node, setup.step)
     if number < node.min:
         owned = Assignment.over(range(node.min), node.partitions).owned(number)
         partitioned.steppers = {at: states.steppers[at] for at in owned if at in states.steppers}
@@ -53,7 +52,7 @@ def elastic_stage(
             _Reading(net, stage),
             net._hooks.moved,
         ),
-        open_source=lambda: net._source_of(stage, wait),
+        open_source=lambda: net._source_of(stage, setup),
         leaves=isinstance(stage.source, Read),
         on_crash=net._hooks.on_crash,
     )
