@@ -46,6 +46,8 @@ from headrace.runtime.sources import Batch, Source
 if TYPE_CHECKING:
     from headrace.engine.gauges import StageGauge
 
+_SHARE_KEPT = 0.9
+_SHARE_MIN = 0.001
 _IDLE_SECONDS = 0.02  # between two looks for messages, while nothing comes
 _BUSY_SECONDS = 0.0005  # the same, while it waits for more than events
 
@@ -106,6 +108,8 @@ class ElasticWorker:
         self._stage, self._slot = stage, stage.slot
         self._links = links
         self._pace = Pace(batch_size_max)  # what is to be handed over waits for a batch's end
+        self._batch_size_max = batch_size_max
+        self._share = 1.0  # what part of the events that it reads are its own, about
         self._seats = {at: Seat(Phase.OWNING) for at in owned}
         self._moving: set[int] = set()  # partitions whose seats are on their way
         self._has = np.zeros(self._slot.node.partitions, bool)  # with a seat
@@ -139,7 +143,7 @@ class ElasticWorker:
         patience = _BUSY_SECONDS if self._moving or self._late else _IDLE_SECONDS
         if self.gauge is not None:
             self.gauge.waiting()
-        batch = self.source.poll(self._pace.size, patience)
+        batch = self.source.poll(self._size, patience)
         if self.gauge is not None:
             self.gauge.running()
         if batch is not None:
@@ -153,6 +157,11 @@ class ElasticWorker:
     def at_rest(self) -> bool:
         """Whether it has nothing, holds nothing, and all that it made is out."""
         return not (self._seats or self._late or self._fresh or self._outputs is not None)
+
+    @property
+    def _size(self) -> int:
+        """How many events it takes at once, so that as many are its own as its pace says."""
+        return max(1, min(self._batch_size_max, int(self._pace.size / self._share)))
 
     @property
     def _waits(self) -> bool:
@@ -248,7 +257,11 @@ class ElasticWorker:
             self._send(at, each)
         spent = time.perf_counter_ns() - begun
         self.busy_s += spent / 1e9
-        self._pace.took(span.length, spent)
+        count = self.stepped - stepped
+        if count:
+            self._pace.took(count, spent)
+        share = _SHARE_KEPT * self._share + (1 - _SHARE_KEPT) * count / span.length
+        self._share = max(share, _SHARE_MIN)
         if self.gauge is not None and self.stepped > stepped:
             places = np.concatenate([places for _, places in own]) if own else np.arange(0)
             self.gauge.stepped(
