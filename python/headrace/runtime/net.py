@@ -239,8 +239,7 @@ class Net:
         index = self.stages.index(stage)
         ring = self.layout.stages[index].output
         assert ring is not None
-        readers = self.layout.readers(ring)
-        if readers:
+        if self.layout.readers(ring):
             return self._reader_halted(ring)
         if self.closing:
             evict_the_dead(self._rings[ring])
