@@ -21,7 +21,7 @@ def _step(state: list[int], key: int, amount: int) -> Any:
     return state, (key, len(state))
 
 
-def _mended_step(state: list[int], key: int, amount: int) -> Any:
+def mended_step(state: list[int], key: int, amount: int) -> Any:
     state.append(amount)
     return state, (key, len(state))
 
@@ -31,7 +31,7 @@ def _later_step(state: list[int], key: int, total: int) -> Any:
 
 
 logbook = hr.machine(event=EVENT, output=SUM, initial=list, name="logbook")(_step)
-mended = hr.machine(event=EVENT, output=SUM, initial=list, name="logbook")(_mended_step)
+mended = hr.machine(event=EVENT, output=SUM, initial=list, name="logbook")(mended_step)
 later = hr.machine(event=SUM, output=SUM, initial=list, name="later")(_later_step)
 
 

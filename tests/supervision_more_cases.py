@@ -48,6 +48,12 @@ SIGNIFICANT = [
         "+a +b | -a down",
     ),
     case(
+        "any_significant: the first of two",
+        sup(ONE, "a transient significant, b temporary significant, c", auto="any_significant"),
+        "a normal",
+        "+a +b +c | -c -b down",
+    ),
+    case(
         "any_significant: another one ends",
         sup(ONE, "a, b temporary significant, c temporary", auto="any_significant"),
         "c error",

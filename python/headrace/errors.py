@@ -68,6 +68,7 @@ __all__ = [
     "HeadraceError",
     "HistoryGone",
     "InputError",
+    "InputFull",
     "InternalError",
     "JournalDamaged",
     "JournalError",
@@ -84,6 +85,7 @@ __all__ = [
     "OperationError",
     "OutputError",
     "OutputsUnread",
+    "PoisonEvent",
     "ProducerError",
     "QueueFull",
     "ReplayParted",
@@ -147,6 +149,12 @@ class SupervisorFailed(HeadraceError):
         self.reason = reason
 
 
+class InputFull(HeadraceError):
+    """The input ring of an engine with on_full="error" is full; `published` events went in."""
+
+    published: int = 0
+
+
 class OutputsUnread(UsageError):
     """The engine stands still because nobody reads its outputs."""
 
@@ -161,6 +169,10 @@ class WorkerDied(EnvironmentFailure):
         super().__init__(message)
         self.stage = stage
         self.exit_code = exit_code
+
+
+class PoisonEvent(HeadraceError):
+    """The cause of a StepError whose event killed its worker process each time it was stepped."""
 
 
 class StepMismatch(HeadraceError, AssertionError):

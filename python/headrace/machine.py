@@ -134,6 +134,14 @@ class _FunctionMachine(Machine):
         result: tuple[Any, Any] = self.step(*arguments, **named)
         return result
 
+    def __copy__(self) -> _FunctionMachine:
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __deepcopy__(self, memo: Any) -> _FunctionMachine:
+        return self  # nothing in it changes
+
     def __reduce__(self) -> Any:
         """By name, as functions are: another process imports it."""
         module, name = self.step.__module__, getattr(self.step, "__qualname__", self.name)

@@ -55,6 +55,7 @@ class StepError(HeadraceError):
     ) -> None:
         super().__init__(message)
         self.sequence = self.origin = sequence
+        self.deaths = 0  # how many workers it has killed
         self.time_ns = -1
         self.event = event
         self.machine = machine

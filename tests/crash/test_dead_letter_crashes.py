@@ -12,7 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from letter_disks import SECONDS, check_one_letter_each, inputs_of, letters_of, open_engine
+from letter_disks import (
+    SECONDS,
+    check_one_letter_each,
+    inputs_of,
+    journal_of,
+    letters_of,
+    open_engine,
+)
 from letter_tools import amounts, failed, logbook, mended, reinjected_in
 
 import headrace as hr
@@ -22,7 +29,7 @@ from headrace.errors import (
 )
 from headrace.journal.folder import list_snapshots, snapshot_name
 from headrace.journal.letter_box import LetterBox
-from headrace.journal.letters import REINJECTED, REINJECTING, WAITING
+from headrace.journal.letters import DISCARDED, LOST, REINJECTED, REINJECTING, WAITING
 from headrace.simulation import PowerCut, SimulatedDisk
 
 
@@ -219,6 +226,62 @@ def test_the_journal_has_lost_what_was_published_again() -> None:
         assert running.reinject(0, SECONDS) == 3
     with open_engine(mended, after, "os") as running:
         assert running.state == [5, 7, -1]
+
+
+def test_a_letter_waits_for_its_input() -> None:
+    """There is none of an input that was never safe, and that somebody may publish once more."""
+    disk = SimulatedDisk()
+    running = open_engine(logbook, disk)
+    disk.fail("write", path="/j/*", times=None)
+    running.publish(amounts(-1), SECONDS)
+    with pytest.raises(JournalError):
+        running.drain(SECONDS)
+    with pytest.raises(JournalError):
+        running.close(SECONDS)
+    assert len(hr.DeadLetters(letters_of(disk))) == 0
+
+
+@pytest.mark.parametrize("discarded", [False, True])
+@pytest.mark.parametrize("unwatched", [False, True])
+def test_the_journal_has_lost_its_input(unwatched: bool, discarded: bool) -> None:
+    """What comes in its place is stepped over, and what fails there has a letter of its own.
+
+    `unwatched`: meanwhile an engine is opened that knows nothing of letters.
+    """
+    disk = SimulatedDisk()
+    with open_engine(logbook, disk, "os") as running:
+        running.publish(amounts(5), SECONDS)
+    running = open_engine(logbook, disk, "os")
+    begin = len(disk.operations)
+    running.publish(amounts(-1), SECONDS)
+    running.drain(SECONDS)
+    late = disk.operations[begin:]
+    after = disk.after_power_cut(
+        lambda effect: not effect.operation.path.startswith("/j/") or effect.operation not in late
+    )
+    running.close(SECONDS)
+    if discarded:
+        box = LetterBox(letters_of(after))
+        box.mark(0, DISCARDED)
+        box.close()
+    if unwatched:
+        with hr.Engine(logbook, journal=journal_of(after, "os")) as running:
+            running.publish(amounts(8), SECONDS)
+    with open_engine(logbook, after, "os") as running:
+        fate = hr.DeadLetters(letters_of(after))[0].fate
+        assert fate == (DISCARDED if discarded and unwatched else LOST)
+        assert running.state == ([5, 8] if unwatched else [5])
+        running.publish(amounts(-1, 9), SECONDS)
+    letters = hr.DeadLetters(letters_of(after))
+    assert [letter.fate for letter in letters[1:]] == [WAITING]
+    with open_engine(mended, after, "os") as running:
+        assert running.state == [5, *([8] if unwatched else []), -1, 9]
+        if fate == LOST:
+            running.reinject(0, SECONDS)
+            running.drain(SECONDS)
+            assert running.state[-1] == -1
+    letters.refresh()
+    assert letters[1].fate == "stepped"
 
 
 @pytest.mark.torture

@@ -46,12 +46,14 @@ def test_a_killed_process_is_started_again(tmp_path: Path, method: str) -> None:
     with hr.Supervisor("one_for_one", [child]).run() as tree:
         first = pid_of(tree)
         assert first is not None
+        wait_until((tmp_path / "a runs").exists, WAIT_S)
+        (tmp_path / "a runs").unlink()
         os.kill(first, signal.SIGKILL)
         wait_until(lambda: pid_of(tree) not in (first, None), WAIT_S)
         second = pid_of(tree)
         assert second is not None
         assert tree.children()[0].starts == 2
-        wait_until(lambda: (tmp_path / "a runs").exists(), WAIT_S)
+        wait_until((tmp_path / "a runs").exists, WAIT_S)
     assert not is_there(first)
     assert not is_there(second)
     assert (tmp_path / "a stopped").exists()  # it was asked: its finally has run

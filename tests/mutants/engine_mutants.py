@@ -48,7 +48,7 @@ ENGINE_MUTANTS = [
         STEPPER + "kept_event_is_stale"),
     Planted(
         "sequence of the batch", "each event of a batch is told the first one's number", PYSTEPS,
-        "                cursor.at_sequence = batch.first_sequence + index\n",
+        "                cursor.at_sequence = sequence_of(batch, index)\n",
         "                cursor.at_sequence = batch.first_sequence\n",
         CORNERS + "sequence_and_time_of_each_event"),
     Planted(
@@ -140,7 +140,8 @@ ENGINE_MUTANTS = [
         NATIVE + "too_many_outputs_are_refused"),
     Planted(
         "native refusal ignored", "a refused event counts as stepped over", NATIVE_PYX,
-        "            if count < 0:\n                self._refused(count, first + index)\n",
+        "            if count < 0:\n"
+        "                self._refused(count, sequence_of(batch, index))\n",
         "            if count < 0:\n                return 0\n",
         NATIVE_STEPS + "refused_event_changes_nothing"),
     Planted(

@@ -6,10 +6,10 @@ from mutants.planting import PYTHON, Planted
 
 NODE, CORE = PYTHON + "supervision/node.py", PYTHON + "supervision/core.py"
 WINDOW, REQUESTS = PYTHON + "supervision/intensity.py", PYTHON + "supervision/requests.py"
-LOOP, LIVE = PYTHON + "supervision/loop.py", PYTHON + "supervision/live.py"
 PROCESSES, THREADS = PYTHON + "supervision/processes.py", PYTHON + "supervision/threads.py"
 TABLE = "unit/test_supervision_table.py::test_table"
 UNIT = "unit/test_supervision.py::"
+RUNNING = "unit/test_supervision_live.py::"
 RANDOM = "property/test_supervision_invariants.py::test_promises"
 CRASH = "crash/test_supervision_processes.py::"
 
@@ -70,6 +70,11 @@ SUPERVISION_MUTANTS = [
         "            if after_ns is None:\n",
         TABLE),
     Planted(
+        "killed while it answers", "whoever has asked waits for ever", NODE,
+        '            self.answer(self._goal.request, "ended")\n',
+        "            pass\n",
+        UNIT + "test_a_killed_tree_answers_what_it_was_asked"),
+    Planted(
         "brutal_kill asks first", "it may not", NODE,
         'brutal = record.child.shutdown == "brutal_kill"',
         "brutal = False",
@@ -86,8 +91,9 @@ SUPERVISION_MUTANTS = [
         TABLE),
     Planted(
         "exits in the mailbox not seen", "what has ended is asked, and waited for", NODE,
-        "            if given.run in runs:\n                self._mailbox.remove(given)\n",
-        "            if given.run not in runs:\n                self._mailbox.remove(given)\n",
+        "        self._take_exits_of(records)\n        for record in records:\n"
+        "            if record.state",
+        "        for record in records:\n            if record.state",
         RANDOM),
     Planted(
         "giving up is an error", "a transient supervisor is started again", NODE,
@@ -110,16 +116,6 @@ SUPERVISION_MUTANTS = [
         "    elif record.state == RESTARTING:\n",
         TABLE),
     Planted(
-        "a cancelled timer fires", "a later stop is cut short", LOOP,
-        "                    if timer in self._set:\n",
-        "                    if timer:\n",
-        UNIT + "test_a_timer_of_an_earlier_stop_kills_nobody"),
-    Planted(
-        "interrupted twice, asked twice", "the second Ctrl-C leaves children behind", LIVE,
-        "        except BaseException:\n            self.kill()\n",
-        "        except BaseException:\n            self.ask_to_stop()\n",
-        UNIT + "test_interrupted_twice"),
-    Planted(
         "Ctrl-C reaches the children", "they end out of order", PROCESSES,
         "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n",
         "    signal.signal(signal.SIGINT, signal.default_int_handler)\n",
@@ -130,8 +126,14 @@ SUPERVISION_MUTANTS = [
         "    if not asked and code in",
         CRASH + "test_exit_codes"),
     Planted(
-        "a thread that is not given up", "a deaf thread holds all up", THREADS,
-        '        self._ending.ended(\n            Exit("killed", f"thread',
-        '        str(\n            Exit("killed", f"thread',
-        UNIT + "test_a_thread_that_does_not_stop_is_given_up_by_name"),
+        "a thread that is given up without a word", "nobody knows that it still runs", THREADS,
+        'Exit("killed", f"thread {self.name!r} cannot',
+        'Exit("shutdown", f"thread {self.name!r} cannot',
+        RUNNING + "test_a_thread_that_does_not_stop_is_given_up_by_name"),
+    Planted(
+        "what has ended by itself stays open", "its successor finds the journal locked", THREADS,
+        "            with contextlib.suppress(BaseException):  # what has ended it, is told\n"
+        "                self.value.close()\n",
+        "",
+        RUNNING + "test_something_that_ends_by_itself_is_opened_anew"),
 ]  # fmt: skip

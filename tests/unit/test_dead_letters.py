@@ -27,6 +27,7 @@ from headrace.errors import (
 from headrace.journal.letter_box import TEXT_CHARS_MAX, LetterBox
 from headrace.journal.letters import ENTRY, NEXT, WAITING, as_letters
 from headrace.runtime.kept_letters import told_of
+from headrace.runtime.messages import WorkerError
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +134,28 @@ def test_of_a_worker_and_of_shards(place: str) -> None:
         assert letter.error == f"ValueError: negative: {letter.event['amount'][0]}"
         assert 'letter_tools.py", line' in letter.traceback
         assert 0 < letter.input_time_ns <= letter.time_ns
+
+
+def test_poison_that_kills_its_worker() -> None:
+    """As whoever watches the workers puts it aside: nothing was raised, and it was tried again."""
+    with engine(logbook, None) as running:
+        error = StepError("killed", sequence=7, event={}, machine="logbook")
+        error.__cause__ = WorkerError("WorkerDied", "exit code -9", "no traceback: it was killed\n")
+        assert running._failures.put_aside(error, amounts(5), retries=3)
+    (letter,) = hr.DeadLetters("dead")
+    assert (letter.error, letter.retries) == ("WorkerDied: exit code -9", 3)
+    assert letter.traceback == "no traceback: it was killed\n"
+    assert (letter.sequence, letter.input_time_ns) == (7, -1)
+
+
+def test_told_twice_while_it_runs() -> None:
+    """By a worker that steps over what another one had told of, and died."""
+    with engine(logbook, None) as running:
+        running.publish(amounts(-1))
+        running.drain()
+        assert running._failures.keep is not None
+        running._failures.keep(running.dead_letters[0])
+    assert fates() == [(0, -1, "waiting")]
 
 
 def test_an_error_without_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Iterator
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journal_tools import SEGMENT_BYTES
-from letter_tools import amounts, engine, later, logbook, mended, reinjected_in, told
+from journal_tools import EVENT, SEGMENT_BYTES, SUM
+from letter_tools import amounts, engine, later, logbook, mended, mended_step, reinjected_in, told
 
 import headrace as hr
+from headrace.compose import fanout, shard
 from headrace.errors import (
     StepError,
     UsageError,
@@ -53,13 +55,14 @@ def test_opened_again_and_again(snapshot: bool) -> None:
     assert fates() == [(n, -1, "waiting") for n in (1, 2, 4, 5, 7, 8)]
 
 
-def test_letters_of_inputs_from_before() -> None:
+@pytest.mark.parametrize("machine", [logbook, shard(logbook, by="key", n=2)], ids=["one", "two"])
+def test_letters_of_inputs_from_before(machine: Any) -> None:
     """The journal is older than its letters."""
-    running = hr.Engine(logbook, journal=small("j"))
+    running = hr.Engine(machine, journal=small("j"))
     running.publish(amounts(1, -2, 3))
     with pytest.raises(StepError):
         running.close()
-    with engine(logbook, "j") as running:
+    with engine(machine, "j"):
         assert fates() == [(1, -2, "waiting")]
         assert hr.DeadLetters("dead")[0].input_time_ns > 0
 
@@ -97,6 +100,66 @@ def test_other_journals_are_others() -> None:
     with engine(mended, "one"):
         pass
     assert fates() == [(0, -1, "stepped"), (0, -1, "waiting")]
+
+
+def kill(running: hr.Engine, sequence: int, amount: int) -> None:
+    """Put an event aside as who watches workers does: it has killed them."""
+    error = StepError("killed", sequence=sequence, event={}, machine="logbook")
+    assert running._failures.put_aside(error, amounts(amount), retries=3)
+
+
+def test_what_kills_is_not_stepped_again() -> None:
+    with engine(logbook, "j") as running:
+        running.publish(amounts(1, 2, 3), durable=True)
+        kill(running, 1, 2)
+        kill(running, 2, 99)  # of another event than the journal has there
+    for machine in (logbook, mended):
+        with engine(machine, "j") as running:
+            assert running.state == [1, 3]
+        assert fates() == [(1, 2, "waiting"), (2, 99, "lost")]
+    with engine(mended, "j") as running:
+        assert running.reinject(0) == 3
+        running.drain()
+        assert running.state == [1, 3, 2]
+
+
+def sharded() -> Any:
+    return shard(logbook, by="key", n=2)
+
+
+@pytest.mark.parametrize("place", ["threads", "processes"])
+def test_a_topology_opened_again(place: str) -> None:
+    """Of each letter the machine alone passes over the event, wherever it runs."""
+    made = amounts(1, -2, 3, -4)
+    made["key"] = [0, 1, 2, 3]
+    for turn in range(2):
+        with engine(sharded(), "j", place=place) as running:
+            if not turn:
+                running.publish(made)
+                running.drain()
+            assert running.sequence == 4
+            assert sorted(itertools.chain(*running.state.values())) == [1, 3]
+        assert sorted(fates()) == [(1, -2, "waiting"), (3, -4, "waiting")]
+    (number,) = [letter.number for letter in hr.DeadLetters("dead") if letter.sequence == 1]
+    with engine(sharded(), "j", place=place) as running:
+        assert running.reinject(number) == 4
+        running.drain()
+    with engine(shard(mended, by="key", n=2), "j", place=place) as running:
+        assert sorted(itertools.chain(*running.state.values())) == [-4, -2, 1, 3]
+
+
+def test_a_discarded_letter_of_one_branch() -> None:
+    other = hr.machine(event=EVENT, output=SUM, initial=list, name="other")(mended_step)
+    with engine(fanout(logbook, other), "j") as running:
+        running.publish(amounts(1, -2, 3))
+        running.drain()
+        with pytest.raises(UsageError, match="only what one machine alone takes"):
+            running.reinject(0)
+    box = LetterBox(as_letters("dead"))
+    box.mark(0, "discarded")
+    box.close()
+    with engine(fanout(mended, other), "j") as running:
+        assert running.state == {"logbook": [1, 3], "other": [1, -2, 3]}
 
 
 # -- published again -----------------------------------------------------------------------------

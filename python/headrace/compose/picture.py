@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from headrace.compose.elastic import Elastic
 from headrace.compose.picture_words import (
+    elastic_in_short,
     fields_in_full,
     fields_in_short,
     shard_in_short,
@@ -144,7 +146,8 @@ def picture_of(topology: Part) -> Shape:
     labels: tuple[Label | None, ...] = (label,)
     if topology.output is not None:
         label = label_of(topology.output)
-        parts, labels = (*parts, Node(ENDS, "outputs", tip=label.tip, leaves=False)), (*labels, label)
+        end = Node(ENDS, "outputs", tip=label.tip, leaves=False)
+        parts, labels = (*parts, end), (*labels, label)
     return flat(parts, labels)
 
 
@@ -172,6 +175,8 @@ def _written(part: Part) -> Shape:
         return box_of(part, part.name, ())
     if isinstance(part, Shard):
         return Frame(shard_in_short(part), _written(part.part), part.n)
+    if isinstance(part, Elastic):
+        return Frame(elastic_in_short(part), _written(part.machine), part.max)
     if isinstance(part, Fanout):
         fork = Node(JOINT, "fan-out", tip="each takes every event")
         return Column(fork, tuple(map(_written, part.parts)), pair_of(part))

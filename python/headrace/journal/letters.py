@@ -12,8 +12,9 @@ fate of a letter is that of its last entry. Nothing is taken out again.
     stepped       a mended machine has stepped over its input when the journal was opened again
     lost          the journal has lost its input, and another one may have taken its place
 
-An engine that steps over its journal again passes over the inputs of letters that are reinjected or
-discarded, whether it could step over them now or not: so nothing of them is in a state twice.
+When a journal is stepped over again, machines pass over the events of letters that are reinjected
+or discarded, whether they could step over them now or not: so nothing of them is in a state twice.
+And over those that are waiting after retries: they kill whoever steps over them.
 """
 
 from __future__ import annotations

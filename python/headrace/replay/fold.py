@@ -22,6 +22,7 @@ from headrace.events import payload, record_dtype
 from headrace.journal.snapshots import Snapshot, StageState
 from headrace.journal.states import decode_state, encode_state, known_classes
 from headrace.machine import Machine
+from headrace.replay.passing import PassedOver
 from headrace.state import state_digest
 
 Records = np.ndarray[Any, Any]
@@ -71,6 +72,7 @@ class Fold:
         self.last_output = (-1, -1)  # the id of the last output record
         self._sequences = [0] * len(self.machines)  # of the next event of each
         self._on_failure = on_failure
+        self.passed_over = PassedOver()
 
     @property
     def names(self) -> list[str]:
@@ -122,11 +124,6 @@ class Fold:
         self.sequence = first + len(events)
         return self._joined(parts)
 
-    def pass_over(self) -> None:
-        """Go past the next input as if its step had failed."""
-        self.sequence += 1
-        self._sequences[0] += 1
-
     def _joined(self, parts: list[Records]) -> Records:
         if len(parts) == 1:
             made = parts[0]
@@ -155,15 +152,20 @@ class Fold:
         first = self._sequences[depth]
         start = 0
         while start < len(events):
-            failure = None
+            name, failure = self.machines[depth].name, None
+            stop = start + self.passed_over.next_in(name, events[start:], first + start)
+            if stop == start:
+                start += 1
+                self._sequences[depth] = first + start
+                continue
             try:
                 records = stepper.run(
-                    events[start:],
-                    times[start:],
+                    events[start:stop],
+                    times[start:stop],
                     first + start,
-                    None if origins is None else origins[start:],
+                    None if origins is None else origins[start:stop],
                 )
-                self._sequences[depth] = first + len(events)
+                self._sequences[depth] = first + stop
             except StepError as error:
                 records, error.partial = error.partial, None
                 failure = error.with_traceback(None)
@@ -171,7 +173,8 @@ class Fold:
             if records is not None and len(records):
                 self._pass_on(depth, records, parts)
             if failure is None:
-                break
+                start = stop
+                continue
             start = failure.sequence - first
             failure.origin = first + start if origins is None else int(origins[start])
             failure.time_ns = int(times[start])
@@ -218,10 +221,13 @@ class Fold:
     def start_anew(self) -> None:
         """Go back to before the first input."""
         for index, each in enumerate(self.machines):
-            self.steppers[index].restore(each.initial(), 0)
+            self.steppers[index].restore(self._initial(index, each), 0)
         self.sequence = 0
         self._sequences = [0] * len(self.machines)
         self.made = [0] * len(self.machines)
+
+    def _initial(self, index: int, machine: Machine) -> Any:
+        return machine.initial()
 
     @staticmethod
     def copied(value: Any) -> Any:

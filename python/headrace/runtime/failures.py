@@ -23,6 +23,7 @@ class DeadLetter:
     machine: str
     event: Records  # one event, of the machine's dtype
     error: StepError  # its __cause__ is the step's own exception, with its traceback
+    retries: int = 0  # how often it was tried again before, by those whom it has killed
 
 
 class Failures:
@@ -42,7 +43,7 @@ class Failures:
     def dead_letters(self) -> tuple[DeadLetter, ...]:
         return tuple(self._letters)
 
-    def put_aside(self, error: StepError, event: Records) -> bool:
+    def put_aside(self, error: StepError, event: Records, retries: int = 0) -> bool:
         """Keep the event as a dead letter, if there is room for one more; whether there was.
 
         Where somebody else decides, that is all, and it is kept by him.
@@ -51,7 +52,7 @@ class Failures:
             return self._decide(error, event)
         if len(self._letters) >= self._letters_max:
             return False
-        letter = DeadLetter(error.sequence, error.machine, event, error)
+        letter = DeadLetter(error.sequence, error.machine, event, error, retries)
         if self.keep is not None:
             self.keep(letter)
         _forget_locals(error)
@@ -69,10 +70,14 @@ class Failures:
             raise self.halted_by.with_traceback(self._traceback)
 
 
-def check_options(on_error: Any, dead_letters: Any, keep_outputs: Any, letters_max: Any) -> None:
+def check_options(
+    on_error: Any, on_full: Any, dead_letters: Any, keep_outputs: Any, letters_max: Any
+) -> None:
     """Raise UsageError for what an engine cannot be made with."""
     if on_error not in ("halt", "dead_letter") and not callable(on_error):
         raise UsageError(f"on_error must be 'halt', 'dead_letter' or a function, not {on_error!r}")
+    if on_full not in ("block", "drop", "error"):
+        raise UsageError(f"on_full must be 'block', 'drop' or 'error', not {on_full!r}")
     if dead_letters is not None and on_error != "dead_letter":
         raise UsageError("dead_letters is where they are kept: it needs on_error='dead_letter'")
     for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", letters_max)):

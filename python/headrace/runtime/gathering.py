@@ -190,7 +190,7 @@ class Gathered:
         ]
         self.output = output
         self._turn = 0
-        self.unit: Unit | None = None  # of which rows were handed out last
+        self.index = 0  # of the unit of which rows were handed out last
 
     @property
     def ended(self) -> bool:
@@ -209,26 +209,27 @@ class Gathered:
     def take(self) -> Rows | None:
         """What can be taken now, of one unit; to be released before the next."""
         for _ in self.units:
-            self.unit = self.units[self._turn]
+            self.index = self._turn
             self._turn = (self._turn + 1) % len(self.units)
-            rows = self.unit.fetch()
+            rows = self.units[self.index].fetch()
             if rows is not None:
                 return rows
         return None
 
-    def wait(self) -> Rows | None:
-        """The next rows; None: all rings have ended."""
+    def wait(self, timeout: float | None = None) -> Rows | None:
+        """The next rows; None: all rings have ended, or `timeout` seconds are over."""
         looks, nap = 0, _NAP_SECONDS
+        end = None if timeout is None else time.monotonic() + timeout
         while True:
             rows = self.take()
             if rows is not None:
                 return rows
-            if self.ended:
+            if self.ended or (end is not None and time.monotonic() >= end):
                 return None
             looks += 1
             if looks < _LOOKS:
                 time.sleep(0)
-            elif any(unit.holding for unit in self.units):
+            elif end is not None or any(unit.holding for unit in self.units):
                 time.sleep(nap)
                 nap = min(nap * 1.5, _NAP_SECONDS_MAX)
             else:
@@ -246,8 +247,7 @@ class Gathered:
 
     def release(self) -> None:
         """Let go of what was handed out last."""
-        assert self.unit is not None
-        self.unit.release()
+        self.units[self.index].release()
 
     def close(self) -> None:
         for unit in self.units:

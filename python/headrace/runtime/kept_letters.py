@@ -11,7 +11,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 
-from headrace.compose.layout import StageLayout
+from headrace.compose.layout import INPUT, Layout
 from headrace.errors import JournalError, StepError
 from headrace.journal.letter_box import LetterBox
 from headrace.journal.letters import (
@@ -27,6 +27,7 @@ from headrace.journal.letters import (
 from headrace.journal.notes import Failed, Reinjected
 from headrace.journal.reader import Reader
 from headrace.journal.recovery import Tail
+from headrace.replay import PassedOver
 from headrace.ringbuffer.formats import dtype_to_text
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.failures import DeadLetter, Failures
@@ -35,6 +36,7 @@ from headrace.runtime.messages import WorkerError
 from headrace.runtime.opening import Opening
 
 Key = tuple[str, int, int, bytes]
+_LOST = "the journal has lost its input {:,}"
 
 
 class KeptLetters:
@@ -43,7 +45,7 @@ class KeptLetters:
     A letter waits until its input is safe, so that none is of an input that a crash takes away.
     """
 
-    def __init__(self, letters: object, stages: Sequence[StageLayout]) -> None:
+    def __init__(self, letters: object, layout: Layout) -> None:
         self.box = LetterBox(as_letters(letters))
         self._journaling: Journaling | None = None
         self._failed: set[Key] = set()  # while this engine runs: nothing fails twice, but a
@@ -51,15 +53,18 @@ class KeptLetters:
         self.reinjecting = threading.Lock()  # held by who publishes a letter again
         self.under_way: dict[int, int] = {}  # letters that are published, as which inputs
         self.journal = ""  # the id of the engine's journal
-        self._passed_over: set[int] = set()  # letters whose inputs were, when it was opened
-        self._first = stages[0].machine.name
-        self._versions = {each.machine.name: str(each.machine.version) for each in stages}
+        self._passed_over = PassedOver()  # by whoever steps over the journal
+        self._past: set[int] = set()  # letters whose events were, when it was opened
+        self.first = {stage.machine.name for stage in layout.readers(INPUT)}
+        machines = [stage.machine for stage in layout.stages]
+        self._versions = {each.name: str(each.version) for each in machines}
 
     def begin(
         self, opening: Opening | None, failures: Failures, journaling: Journaling | None
     ) -> None:
         """Settle what opening the journal has brought, and keep what comes from now on."""
         if opening is not None:
+            self._passed_over = opening.fold.passed_over
             self.settle(opening, failures.dead_letters)
         self._journaling = journaling
         failures.keep = self.keep
@@ -73,6 +78,8 @@ class KeptLetters:
             self._journaling.wait_durable(letter.error.origin + 1, Deadline(None))
         self._put(letter)
         self._failed.add(key)
+        if letter.retries:
+            self._passed_over.add(letter.machine, letter.sequence, letter.event.tobytes())
 
     def _put(self, letter: DeadLetter) -> None:
         error = letter.error
@@ -96,31 +103,28 @@ class KeptLetters:
             error=kind,
             message=message,
             traceback=lines,
-            retries=0,
+            retries=letter.retries,
             journal=self.journal,
         )
 
-    def passed_over(self, tail: Tail) -> dict[int, bytes]:
-        """The inputs of a journal that is opened that are not to be stepped over, and their bytes.
+    def look_at(self, tail: Tail, passed_over: PassedOver) -> None:
+        """Before a journal is stepped over: which events are not to be.
 
-        Those whose letters are re-injected stand in the journal again, and those of discarded ones
-        nobody wants. For each that was being re-injected when its engine died, the journal says
-        whether it was.
+        Those that are re-injected stand in it again, those that are discarded nobody wants, and
+        those that have killed whoever stepped over them would do so again. For each that was being
+        re-injected when its engine died, the journal says whether it was.
         """
         self.journal = tail.journal_id.hex()
         for number in range(len(self.box)):
             fate = self.box.fate(number)
             if fate.kind == REINJECTING and fate.journal == self.journal:
                 self._find_out(number, fate.sequence, tail)
-        past = [
-            letter
-            for letter in self._of_this_journal()
-            if letter.fate == DISCARDED
-            or (letter.fate == REINJECTED and letter.fate_journal == self.journal)
-            if letter.machine == self._first
-        ]
-        self._passed_over = {letter.number for letter in past}
-        return {letter.origin: letter.event.tobytes() for letter in past}
+        for letter in self._of_this_journal():
+            again = letter.fate == REINJECTED and letter.fate_journal == self.journal
+            kills = letter.fate == WAITING and letter.retries > 0
+            if again or kills or letter.fate == DISCARDED:
+                self._past.add(letter.number)
+                passed_over.add(letter.machine, letter.sequence, letter.event.tobytes())
 
     def _find_out(self, number: int, begin: int, tail: Tail) -> None:
         """Whether a letter was published again, as an input from `begin` on."""
@@ -160,9 +164,11 @@ class KeptLetters:
                 why = f"it failed again, with {told_of(each.error)[0]}, when its journal was opened"
                 self.box.mark(known[key].number, WAITING, why=why)
         for key, letter in known.items():
-            # What was passed over is not stepped, also if it is waiting since it was lost again.
-            stepped = letter.origin >= begin and letter.number not in self._passed_over
-            if letter.fate == WAITING and stepped and key not in met:
+            if letter.fate != WAITING or letter.origin < begin or key in met:
+                continue
+            if letter.machine in self.first and not _is_in(opening, letter):
+                self.box.mark(letter.number, LOST, why=_LOST.format(letter.origin))
+            elif letter.number not in self._past:
                 why = "the machine has stepped over it when its journal was opened"
                 self.box.mark(letter.number, STEPPED, why=why)
 
@@ -175,8 +181,7 @@ class KeptLetters:
                 self.box.mark(number, WAITING, why=why)
         for letter in self._of_this_journal():
             if letter.origin >= end:
-                why = f"the journal has lost its input {letter.origin:,}"
-                self.box.mark(letter.number, LOST, why=why)
+                self.box.mark(letter.number, LOST, why=_LOST.format(letter.origin))
 
     def _of_this_journal(self) -> Iterator[Letter]:
         """Letters whose inputs are in the journal that is open."""
@@ -197,6 +202,16 @@ def find_reinjected(reader: Reader, begin: int, letters: str, number: int) -> in
             if isinstance(note, Reinjected) and (note.letters, note.letter) == (letters, number):
                 return note.sequence
     return None
+
+
+def _is_in(opening: Opening, letter: Letter) -> bool:
+    """Whether a letter's input is in the journal, and not another one in its place."""
+    reader = Reader(opening.settings.disk, opening.settings.path)
+    for frame in reader.frames(reader.start_of(letter.origin)):
+        if letter.origin < frame.header.end:
+            found = frame.events[letter.origin - frame.first_sequence]
+            return bool(found.tobytes() == letter.event.tobytes())
+    return False
 
 
 def told_of(error: StepError) -> tuple[str, str, str]:

@@ -7,13 +7,28 @@ ring of its own, which is there as a whole or not at all.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from headrace.ringbuffer import Producer, Ring
 
 UNITS_MAX = 64
-_MARK = np.dtype([("sequence", "<i8"), ("bounds", "<i8", (UNITS_MAX,))])
+_MARK = np.dtype(
+    [("sequence", "<i8"), ("unit", "<i8"), ("within", "<i8"), ("bounds", "<i8", (UNITS_MAX,))]
+)
 _CAPACITY = 64  # a reader that is slower than so many marks would see a mixture
+
+
+@dataclass(frozen=True)
+class Mark:
+    """All events below `sequence` are stepped over: in each unit those below its bound, and of
+    what comes next of unit `unit` the first `within`."""
+
+    sequence: int
+    bounds: list[int]
+    unit: int = 0
+    within: int = 0
 
 
 class Marks:
@@ -28,7 +43,7 @@ class Marks:
         """The marks of a stage that goes on at `sequence`."""
         made = Marks(Ring.create(_MARK, _CAPACITY, name))
         if sequence:
-            made.keep(sequence, [])
+            made.keep(Mark(sequence, []))
             made.let_go()
         return made
 
@@ -38,23 +53,27 @@ class Marks:
             self._producer.close()
             self._producer = None
 
-    def keep(self, sequence: int, bounds: list[int]) -> None:
-        """All events below `sequence` are stepped over, in each unit all positions below these."""
+    def keep(self, mark: Mark) -> None:
+        """Publish a mark."""
         if self._producer is None:
             self._producer = self.ring.producer()
-        mark = np.zeros(1, _MARK)
-        mark["sequence"] = sequence
-        mark["bounds"][0, : len(bounds)] = bounds
-        self._producer.publish(mark)
+        row = np.zeros(1, _MARK)
+        row["sequence"], row["unit"], row["within"] = mark.sequence, mark.unit, mark.within
+        row["bounds"][0, : len(mark.bounds)] = mark.bounds
+        self._producer.publish(row)
+
+    @property
+    def newest(self) -> Mark:
+        """The last one."""
+        row = self.ring.newest()
+        if row is None:
+            return Mark(0, [0] * UNITS_MAX)
+        one = row[0]
+        bounds = [int(each) for each in one["bounds"]]
+        return Mark(int(one["sequence"]), bounds, int(one["unit"]), int(one["within"]))
 
     @property
     def sequence(self) -> int:
         """How many events the stage has stepped over."""
-        mark = self.ring.newest()
-        return 0 if mark is None else int(mark["sequence"][0])
-
-    @property
-    def bounds(self) -> list[int]:
-        """Below which position of each unit all is stepped over."""
-        mark = self.ring.newest()
-        return [0] * UNITS_MAX if mark is None else [int(each) for each in mark["bounds"][0]]
+        row = self.ring.newest()
+        return 0 if row is None else int(row["sequence"][0])

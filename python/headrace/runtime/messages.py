@@ -21,11 +21,11 @@ class Failed(msgspec.Struct, tag=True, frozen=True):
     origin: int
     machine: str
     event: bytes  # the event's own bytes
-    fields: list[tuple[str, str]]  # its fields' names and values, as text
     kind: str  # of the error
     text: str  # of the error
     traceback: str
     time_ns: int  # when the input was published
+    deaths: int  # of workers, at this event
 
 
 class Crashed(msgspec.Struct, tag=True, frozen=True):
@@ -65,8 +65,12 @@ class Decision(msgspec.Struct, tag=True, frozen=True):
     go_on: bool
 
 
+class ReadersGone(msgspec.Struct, tag=True, frozen=True):
+    """Who reads what the worker puts out has halted, and lets go of nothing any more."""
+
+
 FromWorker = Failed | Crashed | Started | Ended | State
-ToWorker = GiveState | Decision
+ToWorker = GiveState | Decision | ReadersGone
 
 _from_worker = msgspec.msgpack.Decoder(FromWorker)
 _to_worker = msgspec.msgpack.Decoder(ToWorker)
@@ -108,11 +112,11 @@ def failed(error: StepError, event: Any) -> Failed:
         error.origin,
         error.machine,
         event.tobytes(),
-        [(name, repr(value)) for name, value in error.event.items()],
         type(cause).__name__,
         str(cause),
         "".join(traceback.format_exception(cause)),
         error.time_ns,
+        error.deaths,
     )
 
 
@@ -121,6 +125,6 @@ def step_error(told: Failed, fields: dict[str, Any]) -> StepError:
     error = StepError(
         told.message, sequence=told.sequence, event=fields, machine=told.machine
     )
-    error.origin, error.time_ns = told.origin, told.time_ns
+    error.origin, error.time_ns, error.deaths = told.origin, told.time_ns, told.deaths
     error.__cause__ = WorkerError(told.kind, told.text, told.traceback)
     return error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +21,7 @@ from headrace.journal.writer import Writer
 from headrace.machine import Machine
 from headrace.replay.fold import name_of, version_of
 from headrace.replay.net_fold import fold_of
+from headrace.replay.passing import PassedOver
 from headrace.runtime.answers import Answers
 from headrace.runtime.failures import Failures
 from headrace.runtime.output_journal import OutputJournal
@@ -32,7 +32,7 @@ Records = np.ndarray[Any, Any]
 class Opening:
     """A journal's folder, locked, and the state that its inputs lead to.
 
-    `passed_over`: inputs that count for nothing, with the bytes of their events.
+    `look_at`: told of the journal before its inputs are stepped over; may say which events not to.
     Raises JournalLocked, JournalMismatch, JournalDamaged, JournalFailed, StateError, MachineError;
     StepError if an input of the journal halts the machine. Blocks for as long as the inputs behind
     the newest snapshot take to be stepped over.
@@ -46,7 +46,7 @@ class Opening:
         failures: Failures,
         answers: Answers,
         keep_output: Callable[[Records], None] | None,
-        passed_over: Callable[[Tail], dict[int, bytes]] | None = None,
+        look_at: Callable[[Tail, PassedOver], None] | None = None,
     ) -> None:
         self.settings = settings
         self.fold = fold_of(machine, step, self._on_failure)
@@ -54,8 +54,7 @@ class Opening:
         self._answers = answers
         self._keep_output = keep_output
         self._called: set[int] = set()
-        self._passed_over: dict[int, bytes] = {}  # by sequence, in order
-        self._ask_passed_over = passed_over
+        self._look_at = look_at
         disk, folder = settings.disk, settings.path
         with failing(folder):
             disk.make_folder(folder)
@@ -106,8 +105,8 @@ class Opening:
             self._answers.restore(snapshot.answers)
         if self._outputs is not None:
             self._outputs.open(self.fold.made[-1])
-        if self._ask_passed_over is not None and tail.reader is not None:
-            self._passed_over = dict(sorted(self._ask_passed_over(tail).items()))
+        if self._look_at is not None and tail.reader is not None:
+            self._look_at(tail, self.fold.passed_over)
         for frame in tail.frames():
             self._step_over(frame)
         self._answers.settle(self.fold.sequence)  # fewer clients may be remembered than before
@@ -149,37 +148,15 @@ class Opening:
                     self._answers.begin(note.client, note.number, note.sequence)
         if begin >= frame.count:
             return
-        for index in self._passed_over_in(frame, begin):
-            if begin < index:
-                self._run(frame.events[begin:index], frame.times[begin:index])
-            self.fold.pass_over()
-            begin = index + 1
-        if begin < frame.count:
-            self._run(frame.events[begin:], frame.times[begin:])
-        self._answers.settle(self.fold.sequence)
-        self._called.clear()
-
-    def _passed_over_in(self, frame: Frame, begin: int) -> list[int]:
-        """Which of a frame's events from one on are passed over."""
-        first = frame.first_sequence
-        sequences = list(self._passed_over)
-        some = slice(
-            bisect_left(sequences, first + begin), bisect_left(sequences, first + frame.count)
-        )
-        return [
-            each - first
-            for each in sequences[some]
-            if frame.events[each - first].tobytes() == self._passed_over[each]
-        ]
-
-    def _run(self, events: Records, times: np.ndarray[Any, Any]) -> None:
-        records = self.fold.run(events, times)
+        records = self.fold.run(frame.events[begin:], frame.times[begin:])
         if len(records):
             self._answers.collect(records)
             if self._outputs is not None:
                 self._outputs.made_again(records, self.fold.made[-1])
             if self._keep_output is not None:
                 self._keep_output(records)
+        self._answers.settle(self.fold.sequence)
+        self._called.clear()
 
     def _on_failure(self, error: StepError, event: Records) -> bool:
         if error.origin in self._called:

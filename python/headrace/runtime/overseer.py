@@ -1,8 +1,9 @@
 """The worker processes of an engine, seen from the engine: started, heard, and started again.
 
-One thread waits for what all workers say and for their ends. A worker that dies is followed by
-another one, which takes its place in the rings: it goes on with the first event that was not let
-go of, and what is out already is not put out again.
+One thread waits for what all workers say and for their ends. They are the children of a supervision
+tree: a worker that dies is followed by another one, which takes its place in the rings; it goes on
+with the first event that was not let go of, and what is out already is not put out again. An event
+at which workers die again and again is poison: the next one is told, and does not step over it.
 """
 
 from __future__ import annotations
@@ -11,218 +12,168 @@ import logging
 import multiprocessing
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from multiprocessing.connection import Connection, wait
+from dataclasses import replace
+from functools import partial
+from multiprocessing.connection import wait
 from typing import Any
 
 import numpy as np
 
-from headrace.compose.layout import StageLayout
-from headrace.errors import StateError, StepError, UsageError, WorkerDied
-from headrace.journal.states import decode_state, known_classes
-from headrace.machine import Machine
-from headrace.ringbuffer import Ring, liveness
+from headrace.errors import (
+    HeadraceError,
+    StartFailed,
+    StepError,
+    UsageError,
+    WorkerDied,
+)
+from headrace.ringbuffer import liveness
 from headrace.runtime import messages
-from headrace.runtime.worker import WorkerSpec, run_worker
+from headrace.runtime.pauses import PauseWatch
+from headrace.runtime.poison import PoisonWatch
+from headrace.runtime.remote import RemoteStage, WorkerRun
+from headrace.runtime.setup import Setup
+from headrace.runtime.worker import run_worker
+from headrace.supervision import Child, Supervisor
+from headrace.supervision.exits import NORMAL, Exit
+from headrace.supervision.live import Tree
 
 log = logging.getLogger("headrace.runtime")
 
-RESTARTS_MAX = 5  # of one stage ...
-PERIOD_SECONDS = 5.0  # ... within so many seconds
+INTENSITY, PERIOD_SECONDS = 10, 5.0  # restarts of all workers together, if nothing else is said
+POISON_RETRIES = 3
 _LOOK_SECONDS = 0.05
 
 OnFailure = Callable[[StepError, Any], bool]
 
 
-class RemoteStage:
-    """A stage in a process of its own, as the engine knows it."""
-
-    def __init__(
-        self,
-        layout: StageLayout,
-        spec: WorkerSpec,
-        overseer: Overseer,
-        sequence: Callable[[], int],
-    ) -> None:
-        self.machine: Machine = layout.machine
-        self.name = layout.name
-        self.ring: Ring | None = None
-        self.output_ring: Ring | None = None
-        self.stopped = False
-        self.restarts = 0
-        self.pid: int | None = None
-        self.spec = spec
-        self.process: Any = None
-        self.pipe: Connection | None = None
-        self.deaths: deque[float] = deque(maxlen=RESTARTS_MAX)
-        self._sequence = sequence
-        self._overseer = overseer
-        self._ended = threading.Event()
-        self._asking = threading.Lock()
-        self._answered = threading.Condition()
-        self._answer: messages.State | None = None
-        self._last: messages.State | None = None
-        self._done: int | None = None  # once the rings are left
-        self._made: int | None = None
-        overseer.add(self)
-
-    def start(self) -> None:
-        """Start the process."""
-        self._overseer.launch(self)
-
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait for the stage's end; whether it came."""
-        return self._ended.wait(timeout)
-
-    @property
-    def done(self) -> int:
-        """All events of its stream below are stepped, and their outputs are out."""
-        return self._sequence() if self._done is None else self._done
-
-    @property
-    def made(self) -> int:
-        """Output records so far."""
-        if self._made is not None:
-            return self._made
-        return 0 if self.output_ring is None else self.output_ring.cursor
-
-    def leave(self) -> None:
-        """Its place in the rings goes with them."""
-        self._done, self._made = self.done, self.made
-
-    def state(self) -> Any:
-        """A copy of the state between two batches; waits for the worker. Raises StateError."""
-        with self._asking:
-            answer = self._last or self._ask()
-        if answer.error:
-            raise StateError(f"stage {self.name!r}: {answer.error}")
-        return decode_state(answer.state, known_classes(self.machine))
-
-    def _ask(self) -> messages.State:
-        """Ask until there is an answer: who is asked may die, and another one be asked."""
-        with self._answered:
-            self._answer = None
-            while self._answer is None and self._last is None:
-                if self.stopped:
-                    raise StateError(f"stage {self.name!r}: its worker is gone, and its state")
-                self._overseer.send(self, messages.GiveState())
-                self._answered.wait(0.2)
-            answer = self._last or self._answer
-            assert answer is not None
-            return answer
-
-    # What the overseer tells it.
-
-    def answered(self, state: messages.State) -> None:
-        with self._answered:
-            self._answer = state
-            self._answered.notify_all()
-
-    def ended(self, last: messages.State | None) -> None:
-        with self._answered:
-            self._last = last
-            self.stopped = True
-            self._answered.notify_all()
-        self._ended.set()
-
-
 class Overseer:
-    """Starts worker processes, hears them, and starts them again.
+    """Hears the workers of an engine, whose supervisor starts them, and starts them again.
 
-    `start_method`: "fork", "spawn", "forkserver", or None for the interpreter's default. Raises
-    UsageError.
+    Of `setup` it takes how processes start, how often they may be started again, and for how long
+    they may be paused. Raises UsageError.
     """
 
     def __init__(
         self,
-        start_method: str | None,
+        setup: Setup,
         on_failure: OnFailure,
         on_crash: Callable[[BaseException], None],
         moved: Callable[[], None],
     ) -> None:
         try:
-            self._context: Any = multiprocessing.get_context(start_method)
+            self._context: Any = multiprocessing.get_context(setup.start_method)
         except ValueError:
             known = ", ".join(multiprocessing.get_all_start_methods())
             raise UsageError(
-                f"start_method is {start_method!r}; this system has {known}"
+                f"start_method is {setup.start_method!r}; this system has {known}"
             ) from None
+        self._given = setup.supervisor or Supervisor("one_for_one", (), INTENSITY, PERIOD_SECONDS)
+        check_supervisor(self._given)
         self._on_failure = on_failure
         self._on_crash = on_crash
         self._moved = moved
         self._stages: list[RemoteStage] = []
+        self._poison = PoisonWatch(POISON_RETRIES)
+        self._pauses = PauseWatch(setup.paused_max)
+        self._tree: Tree | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="headrace-overseer", daemon=True)
 
     def add(self, stage: RemoteStage) -> None:
         self._stages.append(stage)
 
-    def watch(self) -> None:
-        """Begin to hear the workers."""
-        self._thread.start()
+    @property
+    def tree(self) -> Tree | None:
+        """The supervision tree of the workers."""
+        return self._tree
 
-    def launch(self, stage: RemoteStage) -> None:
-        """Start a process for a stage. Raises UsageError if its machine cannot be sent there."""
+    def start(self) -> None:
+        """Start all workers, who is fed before who feeds. Raises StartFailed, MachineError."""
+        children = [
+            Child(stage.name, partial(self._launch, stage), "transient", shutdown=1.0)
+            for stage in reversed(self._stages)
+        ]
+        given = self._given
+        supervisor = Supervisor(
+            given.strategy, children, given.intensity, given.period, name="headrace-workers"
+        )
+        self._thread.start()
+        try:
+            self._tree = supervisor.run()
+        except StartFailed as error:
+            if isinstance(error.__cause__, HeadraceError):
+                raise error.__cause__ from None
+            raise
+        self._tree.on_exit(self._tree_ended)
+
+    def _launch(self, stage: RemoteStage) -> WorkerRun:
+        """Start a process for a stage. Raises MachineError if its machine cannot be sent there."""
+        if stage.gauge is not None and stage.restarts:
+            stage.gauge.restarting()
+        spec = replace(
+            stage.spec, poison=stage.poison, careful=self._poison.deaths(stage.name) > 0
+        )
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=run_worker,
-            args=(stage.spec, theirs, liveness.myself()),
+            args=(spec, theirs, liveness.myself()),
             name=f"headrace-{stage.name}",
             daemon=True,
         )
         process.start()
         theirs.close()
-        stage.pipe, stage.process, stage.pid = ours, process, process.pid
-
-    def send(self, stage: RemoteStage, message: messages.ToWorker) -> None:
-        """Say something to a worker, if it is there to hear it."""
-        try:
-            if stage.pipe is not None:
-                stage.pipe.send_bytes(messages.encode(message))
-        except OSError:
-            pass  # it is gone, which its end will tell
+        stage.run = WorkerRun(stage.name, process, ours)
+        return stage.run
 
     def close(self) -> None:
         """All stages have ended; let go of their processes."""
+        if self._tree is not None:
+            self._tree.stop()
         self._closing = True
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         for stage in self._stages:
-            if stage.process is not None:
-                stage.process.join(1.0)
-                if stage.process.is_alive():
-                    stage.process.kill()
-                    stage.process.join()
-            if stage.pipe is not None:
-                stage.pipe.close()
+            if stage.run is not None:
+                stage.run.pipe.close()
 
     def _run(self) -> None:
-        while not (self._closing and all(stage.stopped for stage in self._stages)):
+        while not self._closing:
             watched: dict[Any, RemoteStage] = {}
             for stage in self._stages:
-                if not stage.stopped and stage.pipe is not None:
-                    watched[stage.pipe] = stage
-                    watched[stage.process.sentinel] = stage
+                run = stage.run
+                if run is not stage.told and not stage.stopped and stage.readers_gone():
+                    stage.told = run
+                    stage.send(messages.ReadersGone())
+                if run is not None and run is not stage.finished:
+                    watched[run.pipe] = stage
+                    watched[run.process.sentinel] = stage
             ready = wait(list(watched), _LOOK_SECONDS)
             for stage in {watched[one] for one in ready}:
                 self._hear(stage)
+            self._pauses.look(self._stages, time.monotonic())
 
     def _hear(self, stage: RemoteStage) -> None:
         """Take all that a worker has said, and then its end, if it has come."""
-        assert stage.pipe is not None
-        dead = not stage.process.is_alive()  # before: what it said is in the pipe
+        run = stage.run
+        assert run is not None
+        dead = not run.process.is_alive()  # before: what it said is in the pipe
         try:
-            while not stage.stopped and stage.pipe.poll(0):
-                self._take(stage, messages.decode_from_worker(stage.pipe.recv_bytes()))
+            while run.pipe.poll(0):
+                self._take(stage, messages.decode_from_worker(run.pipe.recv_bytes()))
         except (OSError, EOFError):
-            dead = True
-            stage.process.join(1.0)
-        if dead and not stage.stopped:
-            self._died(stage)
+            run.process.join(1.0)
+            dead = not run.process.is_alive()
+        if dead:
+            stage.finished = run
+            if stage.stopped:
+                run.ending.ended(NORMAL)
+            else:
+                self._died(stage, run)
 
     def _take(self, stage: RemoteStage, message: messages.FromWorker) -> None:
         if isinstance(message, messages.Failed):
-            self.send(stage, messages.Decision(self._decide(stage, message)))
+            stage.send(messages.Decision(self._decide(stage, message)))
         elif isinstance(message, messages.State):
             stage.answered(message)
         elif isinstance(message, messages.Ended):
@@ -234,9 +185,10 @@ class Overseer:
                 extra={"stage": stage.name, "pid": stage.pid, "traceback": message.traceback},
             )  # fmt: skip
         else:
-            log.debug(
-                "stage %s runs from event %d on", stage.name, message.sequence,
-                extra={"stage": stage.name, "pid": stage.pid, "sequence": message.sequence},
+            log.info(
+                "stage %s runs from event %d on, with %s", stage.name, message.sequence,
+                message.origin, extra={"stage": stage.name, "pid": stage.pid,
+                "sequence": message.sequence, "state_from": message.origin},
             )  # fmt: skip
 
     def _decide(self, stage: RemoteStage, told: messages.Failed) -> bool:
@@ -244,31 +196,58 @@ class Overseer:
         names = stage.machine.event.names
         row = event[0].tolist()
         fields = dict(zip(names, row, strict=True)) if names else {"value": row}
-        return self._on_failure(messages.step_error(told, fields), event)
-
-    def _died(self, stage: RemoteStage) -> None:
-        code = stage.process.exitcode
-        now = time.monotonic()
-        often = len(stage.deaths) == RESTARTS_MAX and now - stage.deaths[0] < PERIOD_SECONDS
-        stage.deaths.append(now)
-        extra = {"stage": stage.name, "pid": stage.pid, "exit_code": code, "sequence": stage.done}
-        if often:
-            error = WorkerDied(
-                f"the worker of stage {stage.name!r} ended {RESTARTS_MAX + 1} times within "
-                f"{PERIOD_SECONDS:g} s (last with exit code {code}) at event {stage.done:,}",
-                stage.name,
-                code,
-            )
-            log.error("%s", error, extra=extra)
+        try:
+            go_on = self._on_failure(messages.step_error(told, fields), event)
+            if go_on and told.deaths:  # whoever comes next must not die of it while it recovers
+                stage.spec.passed_over.add(stage.machine.name, told.sequence, told.event)
+            return go_on
+        except BaseException as error:  # a user's function that decides
             self._on_crash(error)
-            stage.ended(None)
-            self._moved()
-            return
-        log.warning(
-            "the worker of stage %s (process %s) ended with exit code %s; another one takes its "
-            "place at event %d", stage.name, stage.pid, code, stage.done, extra=extra,
-        )  # fmt: skip
-        assert stage.pipe is not None
-        stage.pipe.close()
+            return False
+
+    def _died(self, stage: RemoteStage, run: WorkerRun) -> None:
+        """A worker has died; its supervisor is told, and will start another one, or give up."""
+        code, sequence = run.process.exitcode, stage.done
         stage.restarts += 1
-        self.launch(stage)
+        self._poison.moved(stage.name, sequence)
+        if self._poison.died(stage.name, sequence):
+            stage.poison[sequence] = self._poison.deaths(stage.name)
+        log.warning(
+            "the worker of stage %s (process %s) ended with exit code %s at event %d", stage.name,
+            run.process.pid, code, sequence, extra={"stage": stage.name, "pid": run.process.pid,
+            "exit_code": code, "sequence": sequence},
+        )  # fmt: skip
+        run.pipe.close()
+        detail = f"exit code {code} at event {sequence:,}"
+        run.ending.ended(Exit("killed" if code is not None and code < 0 else "error", detail))
+
+    def _tree_ended(self, reason: Exit) -> None:
+        """The supervisor has stopped, or given up: whoever has not ended by then never will."""
+        gone = [stage for stage in self._stages if not stage.stopped]
+        if not gone:
+            return
+        error = WorkerDied(
+            f"the workers of this engine ended too often: {reason.detail or reason.kind} "
+            f"(stage {gone[0].name!r} is at event {gone[0].done:,}); "
+            "hr.Engine(supervisor=hr.Supervisor(...)) says how often they may",
+            gone[0].name,
+            None,
+        )
+        log.error("%s", error, extra={"stage": gone[0].name})
+        self._on_crash(error)
+        for stage in gone:
+            if stage.gauge is not None:
+                stage.gauge.dead()
+            if stage.output_ring is not None:
+                stage.output_ring.end()  # as it would have done itself
+            stage.ended(None)
+        self._moved()
+
+
+def check_supervisor(supervisor: Supervisor) -> None:
+    """Raise UsageError unless it can be that of an engine's workers."""
+    if not isinstance(supervisor, Supervisor) or supervisor.children or supervisor.is_simple:
+        raise UsageError(
+            "supervisor is a hr.Supervisor without children: its strategy, intensity and period "
+            f"are for the engine's workers; it was {supervisor!r}"
+        )

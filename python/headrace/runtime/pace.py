@@ -16,9 +16,17 @@ class Pace:
     def __init__(self, size_max: int) -> None:
         self.size = 1  # nothing is known yet
         self._size_max = size_max
+        self._held = 0  # events that are still taken one at a time
+
+    def hold_at_one(self) -> None:
+        """Take one event at a time until as many as a batch can have are through."""
+        self._held = self._size_max
 
     def took(self, count: int, ns: int) -> None:
         """`count` events were stepped over in so many nanoseconds."""
+        self._held -= count
+        if self._held > 0:
+            return
         if ns > BATCH_NS:
             self.size = max(1, count * BATCH_NS // ns)
         elif count >= self.size and ns < BATCH_NS // 2:

@@ -18,7 +18,6 @@ from headrace.journal.notes import Reinjected
 from headrace.runtime.calling import Calling
 from headrace.runtime.deadline import Deadline, deadline_after
 from headrace.runtime.kept_letters import KeptLetters
-from headrace.runtime.line import Line
 
 
 class Reinjecting(Calling):
@@ -62,7 +61,7 @@ class Reinjecting(Calling):
 
     def _publish_letter(self, kept: KeptLetters, letter: Letter, deadline: Deadline) -> None:
         """Publish it, and note as which input; or raise, and it is as it was."""
-        self._check_letter(letter)
+        self._check_letter(kept, letter)
         number, journaling = letter.number, self._journaling
         assert journaling is not None
         begin = self._line.producer.sequence
@@ -85,16 +84,13 @@ class Reinjecting(Calling):
                 kept.box.mark(number, WAITING, why="it could not be published again")
         journaling.published()
 
-    def _check_letter(self, letter: Letter) -> None:
-        if not isinstance(self._line, Line):
-            raise UsageError("letters of a topology cannot be published again, only a pipeline's")
-        first = self._line.stages[0].machine
-        if letter.machine != first.name or letter.event.dtype != self._event:
-            stages = ", ".join(repr(each.name) for each in self._line.machines)
+    def _check_letter(self, kept: KeptLetters, letter: Letter) -> None:
+        if kept.first != {letter.machine} or letter.event.dtype != self._event:
+            names = " and ".join(sorted(map(repr, kept.first)))
             raise UsageError(
                 f"letter {letter.number:,} is an event of machine {letter.machine!r}, "
-                f"{letter.event.dtype}; here are {stages}, and only events of the first one, "
-                f"{self._event}, can be published"
+                f"{letter.event.dtype}; inputs here are {self._event}, for {names}, and only what "
+                "one machine alone takes can be published again"
             )
         if REINJECTING not in NEXT[letter.fate]:
             told = f" ({letter.why})" if letter.why else ""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headrace.compose.layout import Layout, Read, Share, StageLayout
-from headrace.compose.rows import shared_out
+from headrace.compose.rows import Rows, shared_out
 from headrace.events import POSITIONS, payload
 from headrace.machine import Machine
 from headrace.ringbuffer import Ring, WaitStrategy
 from headrace.runtime.gathering import Gathered
-from headrace.runtime.marks import Marks
+from headrace.runtime.marks import Mark, Marks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,6 +69,10 @@ class Batch:
         """How many events are the stage's own."""
         return self.length if self.select is None else len(self.select)
 
+    def is_own(self, place: int) -> bool:
+        """Whether the event at a place is the stage's own."""
+        return self.select is None or place in self.select
+
     def positions(self, places: Any) -> Records:
         """The positions of events at some places."""
         positions: Records = self._views[3][places]
@@ -95,6 +99,8 @@ class Batch:
 class RingSource:
     """One ring, read in place: the input ring's events are bare, other rings have records."""
 
+    reads_ahead = True  # a batch can be polled before the one before is let go of
+
     def __init__(
         self,
         ring: Ring,
@@ -120,9 +126,9 @@ class RingSource:
         """All events below are let go of."""
         return self.consumer.sequence
 
-    def poll(self, size_max: int) -> Batch | None:
-        """Wait for the next batch; None: the ring has ended."""
-        batch = self.consumer.poll(size_max, None)
+    def poll(self, size_max: int, timeout: float | None = None) -> Batch | None:
+        """Wait for the next batch, `timeout` seconds at most; None: none came, or it has ended."""
+        batch = self.consumer.poll(size_max, timeout)
         if not len(batch):
             return None
         first = self.consumer.batch_sequence
@@ -138,6 +144,10 @@ class RingSource:
         """Let go of the batch, or of its first events."""
         self.consumer.release(count)
 
+    def release_to(self, end: int) -> None:
+        """Let go of all events below a sequence; of later ones that were polled, not yet."""
+        self.consumer.release(end - self.consumer.sequence)
+
     def close(self) -> None:
         """Leave the ring."""
         self.consumer.close()
@@ -149,6 +159,8 @@ class GatheredSource:
     `marks`: told how far the stage is, before the rings' slots are let go of.
     """
 
+    reads_ahead = False
+
     def __init__(
         self, gathered: Gathered, shares: tuple[Share, ...], depth: int, marks: Marks
     ) -> None:
@@ -156,30 +168,61 @@ class GatheredSource:
         self._shares = shares
         self._depth = depth
         self._marks = marks
-        self._out = 0  # events handed out and not let go of
-        self.sequence = marks.sequence
-        gathered.resume(marks.bounds)
+        mark = marks.newest
+        self.sequence = mark.sequence
+        gathered.resume(mark.bounds)
+        self._again = mark.unit, mark.within  # stepped over by a predecessor
+        self._rows: Rows | None = None  # taken from the rings, and not let go of
+        self._before = gathered.bounds  # how far the units were before these
+        self._begin = self._out = 0  # [begin, begin + out) of them are handed out
         self.ended = False
 
-    def poll(self, size_max: int) -> Batch | None:
-        """Wait for the next batch, of any size; None: all rings have ended."""
-        rows = self._gathered.wait()
-        if rows is None:
-            self.ended = True
-            return None
-        self._out = len(rows)
+    def poll(self, size_max: int, timeout: float | None = None) -> Batch | None:
+        """Wait for the next batch, `timeout` seconds at most; None: as RingSource."""
+        while self._rows is None:
+            self._before = self._gathered.bounds
+            self._rows = self._gathered.wait(timeout)
+            if self._rows is None:
+                self.ended = self._gathered.ended
+                return None
+            self._begin = self._stepped_before(len(self._rows))
+            if self._begin == len(self._rows):
+                self.release(0)
+        self._out = min(size_max, len(self._rows) - self._begin)
+        rows = self._rows.part(slice(self._begin, self._begin + self._out))
         select = shared_out(rows.events, self.sequence, self._shares)
         positions = rows.positions[:, : self._depth] if self._depth else None
         return Batch(rows.events, rows.times, rows.origins, self.sequence, select, positions)
 
+    def _stepped_before(self, count: int) -> int:
+        """How many of the rows that were taken just now a predecessor has stepped over."""
+        unit, within = self._again
+        if not within or self._gathered.index != unit:
+            return 0
+        self._again = unit, max(0, within - count)
+        return min(count, within)
+
     def release(self, count: int | None = None) -> None:
-        """Let go of the batch; of a part of it nothing: its rings are let go of together."""
-        if count is not None:
-            return
-        self.sequence += self._out
+        """Let go of the batch, or of its first events; of the rings when all that was taken is."""
+        assert self._rows is not None
+        done = self._out if count is None else count
+        self.sequence += done
+        self._begin += done
         self._out = 0
-        self._marks.keep(self.sequence, self._gathered.bounds)
+        index = self._gathered.index
+        if self._begin < len(self._rows):
+            self._marks.keep(Mark(self.sequence, self._before, index, self._begin))
+            return
+        self._marks.keep(Mark(self.sequence, self._gathered.bounds, *self._again))
         self._gathered.release()
+        self._rows = None
+
+    def release_to(self, end: int) -> None:
+        """Let go of the batch, as far as it lies below the sequence."""
+        done = min(end - self.sequence, self._out)
+        left = self._out - done
+        self.release(done)
+        self._out = left
 
     def close(self) -> None:
         """Leave the rings."""

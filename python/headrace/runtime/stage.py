@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,13 @@ import xxhash
 
 from headrace.compose.rows import positioned
 from headrace.engine import Stepper
-from headrace.errors import RingClosed, StepError
+from headrace.errors import PoisonEvent, RingClosed, StepError
 from headrace.ringbuffer import Ring
 from headrace.runtime.pace import Pace
 from headrace.runtime.sources import Batch, Source
 
 if TYPE_CHECKING:
+    from headrace.engine.gauges import StageGauge
     from headrace.machine import Machine
 
 Records = np.ndarray[Any, Any]
@@ -87,9 +89,17 @@ class Stage:
         self.output_ring: Ring | None = None
         self.on_start: Callable[[], None] = _nothing  # called in the stage's thread
         self._hooks = hooks
+        self.gauge: StageGauge | None = None  # where it is seen from outside
+        self.gauge_begins: Callable[[], None] = _nothing
+        self.poison: Mapping[int, int] = {}  # events that killed its worker, and how often
         self._pace = Pace(max(1, ring.capacity // RING_PARTS))
         self._depth, self._depth_in = depth, depth_in
         self._thread = threading.Thread(target=self.run, name=f"headrace-{self.name}", daemon=True)
+
+    @property
+    def step_kind(self) -> str:
+        """ "python", "batch" or "native"."""
+        return self.stepper.kind
 
     def start(self) -> None:
         self._thread.start()
@@ -122,25 +132,41 @@ class Stage:
     def run(self) -> None:
         """Step until the source has ended, or the engine halts; in the thread that calls it."""
         try:
+            self.gauge_begins()
             self.on_start()
             while not self.source.ended:
-                batch = self.source.poll(self._pace.size)
+                batch = self._next_batch()
                 if batch is not None and not self._step_over(batch):
                     return
         except BaseException as error:
             self._hooks.on_crash(error)
         finally:
             self.stopped = True
+            if self.gauge is not None:
+                self.gauge.ended()
             if self.output_ring is not None:
                 with contextlib.suppress(RingClosed):  # by a user: no reason not to end
                     self.output_ring.end()
             self._hooks.moved()
             self._ended.set()
 
+    def _next_batch(self) -> Batch | None:
+        if self.gauge is None:
+            return self.source.poll(self._pace.size)
+        self.gauge.waiting()
+        batch = self.source.poll(self._pace.size)
+        self.gauge.running()
+        return batch
+
+    def be_careful(self) -> None:
+        """Take one event at a time at first: a predecessor has died at one of them."""
+        self._pace.hold_at_one()
+
     def _step_over(self, batch: Batch) -> bool:
         """Step over one batch, failures and all; False: the engine is to halt."""
         source = self.source
-        begun = self.stepper.stepping_ns
+        begun, made = self.stepper.stepping_ns, self.made
+        begin_ns = 0 if self.gauge is None else time.time_ns()
         start = 0
         while start < batch.length:
             end = self._end_of_part(batch, start)
@@ -152,12 +178,17 @@ class Stage:
             failure.origin = batch.origin(start)
             failure.time_ns = batch.time_ns(start)
             self.done = failure.sequence  # before anybody can hear of the failure
+            if self.gauge is not None:
+                self.gauge.errors()
             if not self._hooks.on_failure(failure, batch.event(start)):
                 batch.let_go()
                 source.release(start)
                 return False
             start += 1
             self.at = batch.first + start
+        if self.gauge is not None:
+            times = batch.times if batch.select is None else batch.times[batch.select]
+            self.gauge.stepped(batch.count, self.made - made, begin_ns, time.time_ns(), times)
         batch.let_go()
         self._pace.took(batch.length, self.stepper.stepping_ns - begun)
         source.release()
@@ -167,7 +198,10 @@ class Stage:
 
     def _end_of_part(self, batch: Batch, start: int) -> int:
         """Up to where to step at once: a digest that is due wants the state in between."""
-        end = min(batch.length, start + self._pace.size)  # of several rings all comes at once
+        end = batch.length
+        for sequence in self.poison:
+            if start < sequence - batch.first < end:
+                end = sequence - batch.first
         if self.digest_every is None:
             return end
         at = batch.first + start
@@ -176,6 +210,8 @@ class Stage:
     def _run_steps(self, batch: Batch, start: int, end: int) -> StepError | None:
         """Step over a part of the batch, and emit; the failure, if a step failed."""
         failure: StepError | None = None
+        if batch.first + start in self.poison and batch.is_own(start):
+            return self._refuse_poison(batch, start)
         with self.lock:
             try:
                 events, times, origins, select = batch.part(start, end)
@@ -206,3 +242,22 @@ class Stage:
         if self._depth_in:
             outer = batch.positions(records["input_sequence"] - batch.first)
         return positioned(records, self.machine.output, self._depth, outer)
+
+    def _refuse_poison(self, batch: Batch, start: int) -> StepError:
+        """The failure of an event that has killed whoever stepped over it."""
+        sequence = batch.first + start
+        values = batch.event(start)[0].tolist()
+        names = self.machine.event.names
+        event = dict(zip(names, values, strict=True)) if names else {"value": values}
+        deaths = self.poison[sequence]
+        self.at = sequence
+        error = StepError(
+            f"machine {self.machine.name!r}: event {sequence} {event} has killed its worker "
+            f"{deaths} times ({self.machine.source}); the state is that before it",
+            sequence=sequence,
+            event=event,
+            machine=self.machine.name,
+        )
+        error.deaths = deaths
+        error.__cause__ = PoisonEvent(f"the worker process died at this event {deaths} times")
+        return error

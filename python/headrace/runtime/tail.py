@@ -21,7 +21,7 @@ from headrace.ringbuffer import Ring
 from headrace.runtime.answers import Answers
 from headrace.runtime.backlog import READER
 from headrace.runtime.calls import Calls
-from headrace.runtime.gathering import Gathered, Unit
+from headrace.runtime.gathering import Gathered
 
 Records = np.ndarray[Any, Any]
 
@@ -51,7 +51,7 @@ class Tail:
             for ring, leaf in unit.leaves.items()
         }
         assert set(self._consumers) == set(rings_of(layout.outlet))
-        self._lasts: dict[Unit, tuple[int, int]] = {}  # id of the last output of each unit
+        self._lasts: dict[int, tuple[int, int]] = {}  # id of the last output of each unit
         self._calls = calls
         self._answers = answers
         self.rolling: Any = None  # digest of the outputs, once it is wanted
@@ -100,8 +100,7 @@ class Tail:
         if self._bare:
             assert rows.records is not None
             return rows.records
-        unit = self._gathered.unit
-        assert unit is not None
+        unit = self._gathered.index
         records = as_records(rows, self._output, 0, self._lasts.get(unit, (-1, -1)))
         last = records[-1]
         self._lasts[unit] = int(last["input_sequence"]), int(last["output_index"])

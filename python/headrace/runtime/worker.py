@@ -13,7 +13,8 @@ import signal
 import threading
 import time
 import traceback
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -22,6 +23,8 @@ import numpy as np
 from headrace.compose.layout import INPUT, Read, StageLayout, lay_out, rings_of
 from headrace.errors import HeadraceError, StepError
 from headrace.journal.states import encode_state, known_classes
+from headrace.metrics import Board
+from headrace.replay import PassedOver
 from headrace.ringbuffer import Ring, WaitStrategy, liveness
 from headrace.runtime import messages
 from headrace.runtime.marks import Marks
@@ -29,6 +32,7 @@ from headrace.runtime.outlet import Outlet
 from headrace.runtime.placing import pin
 from headrace.runtime.recorder import CONSUMER as JOURNAL_READER
 from headrace.runtime.restoring import Restored
+from headrace.runtime.settling import released
 from headrace.runtime.sources import source_of
 from headrace.runtime.stage import Hooks, Records, Stage, id_of
 
@@ -48,6 +52,10 @@ class WorkerSpec:
     core: int | None
     journal: str | None
     safe_first: bool  # outputs wait until the journal has their inputs
+    board: str | None
+    passed_over: PassedOver  # what is not stepped over again, up to the time it is started
+    poison: Mapping[int, int] = field(default_factory=dict)  # events, and how often they killed
+    careful: bool = False  # a predecessor has died, perhaps at an event
 
 
 def run_worker(spec: WorkerSpec, pipe: Connection, parent: tuple[int, int]) -> None:
@@ -71,6 +79,7 @@ class Worker:
         self._sending = threading.Lock()
         self._decided = threading.Semaphore(0)
         self._go_on = False
+        self._readers_gone = False
         self._crash: BaseException | None = None
         layout = lay_out(spec.topology, in_order=spec.journal is not None)
         self._layout, self._own = layout, layout.stages[spec.index]
@@ -87,7 +96,9 @@ class Worker:
         )
         self._waits_for_journal = spec.journal is not None and spec.safe_first
         self._is_last = layout.outlet is not None and own.output in rings_of(layout.outlet)
-        restored = Restored(spec.topology, own.index, spec.step, source.sequence)
+        restored = Restored(
+            spec.topology, own.state_name, spec.step, source.sequence, spec.passed_over
+        )
         if spec.journal is not None:
             restored.from_journal(spec.journal, rings[INPUT])
         self._origin = restored.origin
@@ -102,6 +113,13 @@ class Worker:
             depth=own.depth,
             depth_in=own.depth_in,
         )
+        self._stage.poison = spec.poison
+        if spec.careful:
+            self._stage.be_careful()
+        if spec.board is not None:
+            self._board = Board.attach(spec.board)
+            self._stage.gauge = self._board.stage(own.index)
+            self._stage.gauge.begin(*liveness.myself())
         self._outlet: Outlet | None = None
         self._published = (-1, -1)  # the id of the last record that is out
         if own.output is not None:
@@ -118,7 +136,7 @@ class Worker:
 
     def _sequence_of(self, stage: StageLayout) -> int:
         if isinstance(stage.source, Read):
-            return self._rings[stage.source.ring].released(stage.name)
+            return released(self._rings[stage.source.ring], stage)
         return self._marks[stage.index].sequence
 
     def run(self) -> None:
@@ -147,6 +165,8 @@ class Worker:
             if isinstance(message, messages.Decision):
                 self._go_on = message.go_on
                 self._decided.release()
+            elif isinstance(message, messages.ReadersGone):
+                self._readers_gone = True
             else:
                 self._send(self._state())
 
@@ -178,7 +198,7 @@ class Worker:
             assert self._outlet is not None
             if self._is_last and self._waits_for_journal:
                 self._wait_safe(int(records["origin"][-1]) + 1)
-            self._outlet.emit(records, lambda: False)
+            self._outlet.emit(records, lambda: self._readers_gone)
 
     def _wait_safe(self, end: int) -> None:
         """Wait until the journal has let go of all inputs before `end`: then they are safe."""
