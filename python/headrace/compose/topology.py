@@ -205,7 +205,10 @@ class Shard(Topology):
 def _fields(by: Any, part: Part) -> tuple[str, ...] | None:
     if by is None:
         return None
-    names = (by,) if isinstance(by, str) else tuple(by)
+    try:
+        names = (by,) if isinstance(by, str) else tuple(by)
+    except TypeError:
+        names = ()
     known = part.event.names or ("value",)
     if not names:
         raise UsageError("by names a field of the event, or several, or is None: by index")

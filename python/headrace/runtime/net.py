@@ -18,7 +18,7 @@ import numpy as np
 import xxhash
 
 from headrace.compose.layout import INPUT, Layout, Read, StageLayout, rings_of
-from headrace.errors import RingClosed, StepError, UsageError, WaitTimeout
+from headrace.errors import RingClosed, StateError, StepError, WaitTimeout
 from headrace.events import record_dtype
 from headrace.journal.settings import Journal
 from headrace.journal.states import known_classes
@@ -30,11 +30,12 @@ from headrace.runtime.answers import Answers
 from headrace.runtime.boards import make_board
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
+from headrace.runtime.gathering import units_of
 from headrace.runtime.keeper import Cut, StageCut
 from headrace.runtime.marks import Marks
 from headrace.runtime.outlet import Outlet, evict_the_dead
 from headrace.runtime.overseer import Overseer
-from headrace.runtime.placing import Placement, pin
+from headrace.runtime.placing import Placement, check_others_find, pin
 from headrace.runtime.progress import Progress
 from headrace.runtime.remote import RemoteStage
 from headrace.runtime.setup import Setup
@@ -104,8 +105,10 @@ class Net:
                     layout, self._rings, self._sequence_of, setup.keep_outputs, calls, answers
                 )
             if placement.any_remote:
-                _check_other_processes_find(journal)
+                check_others_find(journal)
                 self._overseer = Overseer(setup, on_failure, on_crash, progress.moved)
+                if self.backlog is not None:
+                    self._overseer.tend = self.backlog.pump
             for stage in layout.stages:
                 make = self._remote if placement.remote[stage.index] else self._local
                 self.stages.append(make(stage, setup))
@@ -133,7 +136,8 @@ class Net:
         for stage in self.layout.stages:
             if not isinstance(stage.source, Read):
                 name = self._base and f"{self._base}.at{stage.index}"
-                self._marks[stage.index] = Marks.create(name, self._fold.sequences[stage.index])
+                units, at = len(units_of(stage.source)), self._fold.sequences[stage.index]
+                self._marks[stage.index] = Marks.create(name, at, units)
 
     def _name_of(self, ring: int) -> str | None:
         if self._base is None or ring == INPUT:
@@ -184,7 +188,7 @@ class Net:
         remote = RemoteStage(stage, spec, lambda: self._sequence_of(stage))
         self._overseer.add(remote)
         remote.step_kind = self._fold.steppers[stage.index].kind
-        remote.ring = self._rings[rings_of(stage.source)[0]]
+        remote.rings = [self._rings[ring] for ring in rings_of(stage.source)]
         if stage.output is not None:
             remote.output_ring = self._rings[stage.output]
             remote.readers_gone = partial(self._reader_halted, stage.output)
@@ -219,18 +223,18 @@ class Net:
         index = self.stages.index(stage)
         ring = self.layout.stages[index].output
         assert ring is not None
-        readers = self.layout.readers(ring)
-        if readers:
-            return self._reader_halted(ring)
-        if self.closing:
+        if self.closing and not self.layout.readers(ring):
             evict_the_dead(self._rings[ring])
-        return False
+        return self._reader_halted(ring)
 
     # From any thread.
 
     def _reader_halted(self, ring: int) -> bool:
         """Whether a reader has stopped: before its ring has ended, only a halt makes it do so."""
-        return any(self.stages[reader.index].stopped for reader in self.layout.readers(ring))
+        readers = self.layout.readers(ring)
+        if not readers:
+            return self.backlog is not None and self.backlog.broken
+        return any(self.stages[reader.index].stopped for reader in readers)
 
     def _sequence_of(self, stage: StageLayout) -> int:
         """How many events of its own stream a stage has let go of."""
@@ -319,7 +323,9 @@ class Net:
         try:
             with self._hold(deadline):
                 if self._left is not None:
-                    return self._cut_at(self.done)
+                    with contextlib.suppress(StateError):  # of a worker that is gone
+                        return self._cut_at(self.done)
+                    return None
                 at = self.producer.sequence
                 while not self.through(at):
                     if deadline.over() or self.stopped:
@@ -347,6 +353,11 @@ class Net:
             self.backlog.rolling = xxhash.xxh3_64()
         self._since = at
         return Cut(at, parts, since, rolling.intdigest(), self._answers.before(at), last)
+
+    def give_up(self) -> None:
+        """The engine is halted, and workers must not wait for what will never be."""
+        if self._overseer is not None:
+            self._overseer.give_up()
 
     def abandon(self) -> None:
         """It could not be started: nobody is to wait for it."""
@@ -383,11 +394,3 @@ class Net:
 
 def _nothing(stage: Stage, records: Records) -> None:
     """There are no answers to be kept."""
-
-
-def _check_other_processes_find(journal: Journal | None) -> None:
-    if journal is not None and journal.local_path is None:
-        raise UsageError(
-            "worker processes read the journal themselves, so it must be in a folder; "
-            f"place='threads' can have it on {journal.disk!r}"
-        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from headrace.compose.layout import Layout
 from headrace.errors import UsageError
+from headrace.journal.settings import Journal
 
 THREADS, PROCESSES = "threads", "processes"
 
@@ -72,7 +73,10 @@ def _check(one: object, place: object) -> None:
 def _cores(cores: Sequence[int] | None) -> list[int]:
     if cores is None:
         return []
-    given = list(cores)
+    try:
+        given = list(cores)
+    except TypeError:
+        raise UsageError(f"cores are the numbers of cores, as [0, 1], not {cores!r}") from None
     usable = available_cores()
     for core in given:
         if core not in usable:
@@ -80,6 +84,15 @@ def _cores(cores: Sequence[int] | None) -> list[int]:
                 f"cores names core {core!r}; this process may use {sorted(usable)}"
             )
     return given
+
+
+def check_others_find(journal: Journal | None) -> None:
+    """Raise UsageError for a journal that worker processes could not read."""
+    if journal is not None and journal.local_path is None:
+        raise UsageError(
+            "worker processes read the journal themselves, so it must be in a folder; "
+            f"place='threads' can have it on {journal.disk!r}"
+        )
 
 
 def available_cores() -> set[int]:
