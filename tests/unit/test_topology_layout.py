@@ -35,7 +35,7 @@ def test_machines_one_behind_the_other() -> None:
     ]  # fmt: skip
     assert layout.outlet == Read(3)
     assert [ring.writer for ring in layout.rings] == [None, 0, 1, 2]
-    assert [ring.dtype for ring in layout.rings][0] == EVENT
+    assert layout.rings[0].dtype == EVENT
     assert layout.is_pipeline
     assert layout.before(1) == {0, 1}
 
