@@ -1,4 +1,4 @@
-"""Random signals to the workers of a topology while it runs, and what must come of it all the same."""
+"""Signals at random to the workers of a running topology, and what must come of it all the same."""
 
 from __future__ import annotations
 
