@@ -15,12 +15,14 @@ from bench.figures import (
     seeing,
     simulated,
     steps,
+    topologies,
 )
 from bench.measure import Figure
 
 FIGURES: tuple[Figure, ...] = (
     *native.FIGURES,
     *disruptor.FIGURES,
+    *topologies.FIGURES,
     *processes.FIGURES,
     *seeing.FIGURES,
     *calls.FIGURES,

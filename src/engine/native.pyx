@@ -20,6 +20,43 @@ cnp.import_array()
 cdef extern from *:
     """
     #include <stdint.h>
+    #include <string.h>
+    /* Copies a few bytes: what is measured here are records of some words, for which a call of
+       memcpy with a size that is not known costs more than the rest of the loop. */
+    static inline void hr_copy_few(char *to, const char *from, int64_t size) {
+        if (size > 64) { memcpy(to, from, size); return; }
+        for (; size >= 8; size -= 8, to += 8, from += 8) memcpy(to, from, 8);
+        for (; size > 0; size--) *to++ = *from++; }
+
+    /* Items that lie `stride` bytes apart, one behind the other. */
+    __attribute__((noinline)) static void hr_gather(
+            char *to, const char *from, int64_t stride, int64_t size, int64_t count) {
+        for (int64_t index = 0; index < count; index++, to += size, from += stride)
+            hr_copy_few(to, from, size); }
+
+    /* Puts each of the payloads that a batch step made behind the header of its record: for how
+       many events, up to the first whose number of outputs is none; and how many records. */
+    __attribute__((noinline)) static int64_t hr_put_records(
+            char *record, int64_t record_bytes, const char *made, int64_t size, const int64_t *of,
+            int64_t count, int64_t most, int64_t first, const int64_t *times, const char *origins,
+            int64_t origins_stride, int64_t *records) {
+        int64_t index, each, made_count = 0;
+        for (index = 0; index < count; index++) {
+            int64_t sequence = first + index, origin = sequence;
+            if (of[index] < 0 || of[index] > most) break;
+            if (origins) memcpy(&origin, origins + index * origins_stride, 8);
+            for (each = 0; each < of[index]; each++) {
+                /* Word by word: records need not be aligned, and what is stored by words and
+                   loaded by pairs of them has to wait for the stores. */
+                memcpy(record, &sequence, 8);
+                memcpy(record + 8, &each, 8);
+                memcpy(record + 16, &times[index], 8);
+                memcpy(record + 24, &origin, 8);
+                hr_copy_few(record + 32, made, size);
+                record += record_bytes, made += size, made_count++; } }
+        *records = made_count;
+        return index; }
+
     /* Steps over events from `index` on, up to the first that has outputs or is refused: its index,
        and what the step returned. By itself, so that all of it lives in registers. */
     __attribute__((noinline)) static int64_t hr_step_while_silent(
@@ -45,6 +82,14 @@ cdef extern from *:
         }
         return index; }
     """
+    void gather "hr_gather"(
+        char *to, const char *source, int64_t stride, int64_t size, int64_t count
+    ) noexcept nogil
+    int64_t put_records "hr_put_records"(
+        char *record, int64_t record_bytes, const char *made, int64_t size, const int64_t *of,
+        int64_t count, int64_t most, int64_t first, const int64_t *times, const char *origins,
+        int64_t origins_stride, int64_t *records
+    ) noexcept nogil
     int64_t step_selected_while_silent "hr_step_selected_while_silent"(
         native_step step, void *state, const char *events, int64_t stride, int64_t first,
         const int64_t *times, const int64_t *places, int64_t index, int64_t end, void *made,
@@ -139,8 +184,9 @@ cdef class NativeSteps:
         They get aligned events, and batches also get everything in a row; what is not so (records
         of the stage in front) is copied.
         """
-        cdef int64_t index, count = end - begin
+        cdef int64_t count = end - begin
         cdef int64_t size = batch.item_bytes
+        cdef char *to
         cdef const char *events = batch.events + begin * batch.stride
         part[0] = batch[0]
         part.count = count
@@ -154,10 +200,10 @@ cdef class NativeSteps:
                 self.step_batch != NULL and batch.stride != size):
             if self.packed is None:
                 self.packed = np.zeros(CHUNK * size, np.uint8)
-            for index in range(count):
-                memcpy(<char *>cnp.PyArray_DATA(self.packed) + index * size,
-                       events + index * batch.stride, size)
-            part.events = <const char *>cnp.PyArray_DATA(self.packed)
+            to = <char *>cnp.PyArray_DATA(self.packed)
+            with nogil:
+                gather(to, events, batch.stride, size, count)
+            part.events = to
             part.stride = size
         if batch.times == NULL:
             part.times = <const char *>cnp.PyArray_DATA(self.no_times)
@@ -165,9 +211,10 @@ cdef class NativeSteps:
         elif batch.times_stride != 8 or <size_t>part.times % 8:
             if self.packed_times is None:
                 self.packed_times = np.zeros(CHUNK, np.int64)
-            for index in range(count):
-                (<int64_t *>cnp.PyArray_DATA(self.packed_times))[index] = time_of(part, index)
-            part.times = <const char *>cnp.PyArray_DATA(self.packed_times)
+            to = <char *>cnp.PyArray_DATA(self.packed_times)
+            with nogil:
+                gather(to, part.times, part.times_stride, 8, count)
+            part.times = to
             part.times_stride = 8
         return 0
 
@@ -227,30 +274,30 @@ cdef class NativeSteps:
         cdef char *made = <char *>cnp.PyArray_DATA(self.made)
         cdef bint without = outputs is None
         cdef int64_t size = 0 if without else outputs.payload.itemsize
-        cdef int64_t stepped, index, each, count = batch.count
-        if not without:
-            memset(of, 0, count * 8)
+        cdef int64_t record_bytes = 0 if without else outputs.item_bytes
+        cdef char *record = NULL if without else outputs.base + outputs.count * record_bytes
+        cdef int64_t stepped, put, records = 0, count = batch.count
         with nogil:
+            if not without:
+                memset(of, 0, count * 8)
             stepped = self.step_batch(
                 state, batch.events, count, batch.first_sequence, <const int64_t *>batch.times,
                 NULL if without else made, NULL if without else of)
+            put = stepped
+            if not without and 0 <= stepped <= count:
+                put = put_records(
+                    record, record_bytes, made, size, of, stepped, self.outputs_max,
+                    batch.first_sequence, <const int64_t *>batch.times, batch.origins,
+                    batch.origins_stride, &records)
         if stepped < 0 or stepped > count:
             raise NativeStepError(f"step_batch returned {stepped} for {count} events", stepped)
         if not without:
-            for index in range(stepped):
-                if of[index] < 0 or of[index] > self.outputs_max:
-                    self.done = begin + index
-                    raise OutputError(
-                        f"step_batch says that an event has {of[index]} outputs; 0 to "
-                        f"{self.outputs_max} are possible")
-                for each in range(of[index]):
-                    memcpy(
-                        outputs.begin(
-                            batch.first_sequence + index, each, time_of(batch, index),
-                            origin_of(batch, index)),
-                        made, size)
-                    made += size
-                    outputs.count += 1
+            outputs.count += records
+        if put < stepped:
+            self.done = begin + put
+            raise OutputError(
+                f"step_batch says that an event has {of[put]} outputs; 0 to "
+                f"{self.outputs_max} are possible")
         self.done = begin + stepped
         if stepped < count:
             self._refused(
