@@ -119,7 +119,10 @@ cdef class NativeSteps:
         self.made = np.zeros(room * size, np.uint8)
         self.made_of = np.zeros(CHUNK, np.int64)
         self.no_times = np.zeros(CHUNK, np.int64)
-        self.packed = self.packed_times = self.places = None
+        self.no_times_at = <char *>cnp.PyArray_DATA(self.no_times)
+        self.packed = self.packed_times = None
+        self.places = np.zeros(CHUNK, np.int64)
+        self.places_at = <int64_t *>cnp.PyArray_DATA(self.places)
         self.alignment = machine.event.alignment
 
     cdef int fold(
@@ -128,24 +131,20 @@ cdef class NativeSteps:
         """Step over events [begin, end); `done` says how far it got, if it raises."""
         cdef int64_t chunk = min(CHUNK, max(1, CHUNK_OUTPUTS // max(1, self.outputs_max)))
         cdef int64_t upto
-        cdef Batch part
         if not (cnp.PyArray_IS_C_CONTIGUOUS(state) and cnp.PyArray_ISWRITEABLE(state)):
             raise MachineError("a native step needs a writable, C-contiguous array as its state")
         self.done = begin
+        self.make_room(batch)
         while begin < end:
             upto = min(end, begin + chunk)
             if batch.select != NULL:
                 upto = self.end_of_selection(batch, begin, upto)
             if outputs is not None:
                 outputs.reserve((upto - begin) * self.outputs_max)
-            if batch.select == NULL:
-                self.pack(batch, begin, upto, &part)
+            if self.step_batch == NULL or batch.select != NULL and self.step != NULL:
+                self.fold_events(cnp.PyArray_DATA(state), batch, begin, upto, outputs)
             else:
-                self.pack_selection(batch, begin, upto, &part)
-            if part.select != NULL or self.step_batch == NULL:
-                self.fold_events(cnp.PyArray_DATA(state), &part, begin, outputs)
-            else:
-                self.fold_batch(cnp.PyArray_DATA(state), &part, begin, outputs)
+                self.fold_batch(cnp.PyArray_DATA(state), batch, begin, upto, outputs)
             begin = upto
         return 0
 
@@ -158,65 +157,57 @@ cdef class NativeSteps:
             upto += 1
         return upto
 
-    cdef int pack_selection(
-        self, const Batch *batch, int64_t begin, int64_t end, Batch *part
-    ) except -1:
-        """As `pack`, of the selected events [begin, end): the places count from the first one."""
-        cdef int64_t first = batch.select[begin], last = batch.select[end - 1], index
-        cdef int64_t *places
-        cdef Batch whole = batch[0]
-        whole.select = NULL
-        self.pack(&whole, first, last + 1, part)
-        if self.step == NULL:
-            return 0
-        if self.places is None:
-            self.places = np.zeros(CHUNK, np.int64)
-        places = <int64_t *>cnp.PyArray_DATA(self.places)
-        for index in range(begin, end):
-            places[index - begin] = batch.select[index] - first
-        part.select = places
-        part.count = end - begin
+    cdef int make_room(self, const Batch *batch) except -1:
+        """For what `pack` copies."""
+        cdef bint apart = self.step_batch != NULL and batch.stride != batch.item_bytes
+        if self.packed is None and (
+                apart or (<size_t>batch.events | <size_t>batch.stride) % self.alignment):
+            self.packed = np.zeros(CHUNK * batch.item_bytes, np.uint8)
+            self.packed_at = <char *>cnp.PyArray_DATA(self.packed)
+        if self.packed_times is None and batch.times != NULL and (
+                batch.times_stride != 8 or <size_t>batch.times % 8):
+            self.packed_times = np.zeros(CHUNK, np.int64)
+            self.packed_times_at = <char *>cnp.PyArray_DATA(self.packed_times)
         return 0
 
-    cdef int pack(self, const Batch *batch, int64_t begin, int64_t end, Batch *part) except -1:
+    cdef void pack(
+        self, const Batch *batch, int64_t begin, int64_t end, Batch *part
+    ) noexcept nogil:
         """Make `part` of events [begin, end), as native functions want them.
 
         They get aligned events, and batches also get everything in a row; what is not so (records
-        of the stage in front) is copied.
+        of the stage in front) is copied. Of selected events the places count from the first one.
         """
-        cdef int64_t count = end - begin
-        cdef int64_t size = batch.item_bytes
-        cdef char *to
-        cdef const char *events = batch.events + begin * batch.stride
+        cdef const int64_t *select = batch.select
+        cdef int64_t first = begin, count = end - begin, size = batch.item_bytes, index
+        if select != NULL:
+            first, count = select[begin], select[end - 1] + 1 - select[begin]
         part[0] = batch[0]
-        part.count = count
-        part.first_sequence = batch.first_sequence + begin
-        part.events = events
+        part.count = end - begin
+        part.first_sequence = batch.first_sequence + first
+        part.events = batch.events + first * batch.stride
         if batch.origins != NULL:
-            part.origins = batch.origins + begin * batch.origins_stride
-        if batch.times != NULL:
-            part.times = batch.times + begin * batch.times_stride
-        if (<size_t>events | <size_t>batch.stride) % self.alignment or (
-                self.step_batch != NULL and batch.stride != size):
-            if self.packed is None:
-                self.packed = np.zeros(CHUNK * size, np.uint8)
-            to = <char *>cnp.PyArray_DATA(self.packed)
-            with nogil:
-                gather(to, events, batch.stride, size, count)
-            part.events = to
-            part.stride = size
+            part.origins = batch.origins + first * batch.origins_stride
         if batch.times == NULL:
-            part.times = <const char *>cnp.PyArray_DATA(self.no_times)
+            part.times = self.no_times_at
             part.times_stride = 8
-        elif batch.times_stride != 8 or <size_t>part.times % 8:
-            if self.packed_times is None:
-                self.packed_times = np.zeros(CHUNK, np.int64)
-            to = <char *>cnp.PyArray_DATA(self.packed_times)
-            with nogil:
-                gather(to, part.times, part.times_stride, 8, count)
-            part.times = to
+        else:
+            part.times = batch.times + first * batch.times_stride
+        if (<size_t>part.events | <size_t>batch.stride) % self.alignment or (
+                self.step_batch != NULL and batch.stride != size):
+            gather(self.packed_at, part.events, batch.stride, size, count)
+            part.events = self.packed_at
+            part.stride = size
+        if part.times_stride != 8 or <size_t>part.times % 8:
+            gather(self.packed_times_at, part.times, part.times_stride, 8, count)
+            part.times = self.packed_times_at
             part.times_stride = 8
-        return 0
+        if select != NULL and self.step != NULL:
+            for index in range(begin, end):
+                self.places_at[index - begin] = select[index] - first
+            part.select = self.places_at
+        else:
+            part.select = NULL  # of batches: they follow each other
 
     def _refused(self, int64_t code, int64_t sequence):
         raise NativeStepError(
@@ -224,30 +215,31 @@ cdef class NativeSteps:
             f"code {code}", code)
 
     cdef int fold_events(
-        self, void *state, const Batch *batch, int64_t begin, Outputs outputs
+        self, void *state, const Batch *whole, int64_t begin, int64_t upto, Outputs outputs
     ) except -1:
-        """Step over a part that begins at event `begin` of its batch."""
+        """Step over events [begin, upto), one by one."""
+        cdef Batch part
+        cdef const Batch *batch = &part
         cdef native_step step = self.step
         cdef char *made = <char *>cnp.PyArray_DATA(self.made)
         cdef int64_t most = self.outputs_max
         cdef int64_t size = 0 if outputs is None else outputs.payload.itemsize
         cdef bint without = outputs is None
-        cdef const char *event = batch.events
-        cdef const int64_t *times = <const int64_t *>batch.times
-        cdef int64_t stride = batch.stride, end = batch.count, first = batch.first_sequence
-        cdef int64_t index = 0, each, count = 0
+        cdef int64_t index = 0, each, end = upto - begin, count = 0
         if without:
             most = 0
             made = NULL
         with nogil:
+            self.pack(whole, begin, upto, &part)
             while True:
                 if batch.select == NULL:
                     index = step_while_silent(
-                        step, state, event, stride, first, times, index, end, made, &count)
+                        step, state, batch.events, batch.stride, batch.first_sequence,
+                        <const int64_t *>batch.times, index, end, made, &count)
                 else:
                     index = step_selected_while_silent(
-                        step, state, event, stride, first, times, batch.select, index, end, made,
-                        &count)
+                        step, state, batch.events, batch.stride, batch.first_sequence,
+                        <const int64_t *>batch.times, batch.select, index, end, made, &count)
                 if index == end or count < 0 or count > most:
                     break
                 for each in range(count):
@@ -267,17 +259,20 @@ cdef class NativeSteps:
         return 0
 
     cdef int fold_batch(
-        self, void *state, const Batch *batch, int64_t begin, Outputs outputs
+        self, void *state, const Batch *whole, int64_t begin, int64_t upto, Outputs outputs
     ) except -1:
-        """Step over a part that begins at event `begin` of its batch."""
+        """Step over events [begin, upto), which follow each other, at once."""
+        cdef Batch part
+        cdef const Batch *batch = &part
         cdef int64_t *of = <int64_t *>cnp.PyArray_DATA(self.made_of)
         cdef char *made = <char *>cnp.PyArray_DATA(self.made)
         cdef bint without = outputs is None
         cdef int64_t size = 0 if without else outputs.payload.itemsize
         cdef int64_t record_bytes = 0 if without else outputs.item_bytes
         cdef char *record = NULL if without else outputs.base + outputs.count * record_bytes
-        cdef int64_t stepped, put, records = 0, count = batch.count
+        cdef int64_t stepped, put, records = 0, count = upto - begin
         with nogil:
+            self.pack(whole, begin, upto, &part)
             if not without:
                 memset(of, 0, count * 8)
             stepped = self.step_batch(
