@@ -4,6 +4,9 @@ Everything that is plain data stands in pyproject.toml. Here is what needs code:
 import package lie in three folders, and Cython finds cimports by folder, so a folder of links,
 build/include/headrace, shows them to it under their import names.
 
+HEADRACE_CRASH_POINTS=1 in the environment builds with the crash points of
+src/ringbuffer/crashing.pxd, for tests; give such a build a folder of its own, too.
+
 HEADRACE_SANITIZE=thread|address|undefined in the environment builds with that sanitizer; give such
 a build a folder of its own (`setup.py build --build-base build/thread`). An optimisation level in
 CFLAGS is respected; else it is -O3.
@@ -48,6 +51,11 @@ def sanitizer_flags() -> list[str]:
     return [f"-fsanitize={kind}", "-g", "-O1", "-fno-omit-frame-pointer"]
 
 
+def crash_points() -> list[tuple[str, str]]:
+    """The macro that makes the ring's numbered steps places to die at."""
+    return [("HEADRACE_CRASH_POINTS", "1")] if os.environ.get("HEADRACE_CRASH_POINTS") else []
+
+
 def extensions() -> list[Extension]:
     """One extension for each .pyx file."""
     flags = sanitizer_flags()
@@ -56,7 +64,7 @@ def extensions() -> list[Extension]:
         Extension(
             f"{package}.{source.stem}",
             [source.as_posix()],
-            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), *crash_points()],
             include_dirs=[(PACKAGE / "include").as_posix()],
             depends=[header.as_posix() for header in sorted(PACKAGE.glob("include/headrace/*.h"))],
             extra_compile_args=[*level, *flags],

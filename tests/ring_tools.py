@@ -43,7 +43,7 @@ PRODUCER_BYTES = 128
 CONSUMERS = PRODUCERS + 64 * PRODUCER_BYTES
 CONSUMER_BYTES = 256
 HEADER_BYTES = CONSUMERS + 64 * CONSUMER_BYTES
-AFTER, OWNER_PID, REGISTERED, NAME = 128, 140, 156, 160  # within a consumer's entry
+AFTER, OWNER_PID, STATE, NAME = 128, 140, 156, 160  # within a consumer's entry
 
 
 def ticks(count: int, first: int = 0) -> np.ndarray[Any, Any]:

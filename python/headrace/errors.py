@@ -30,6 +30,7 @@ from headrace.ringbuffer.errors import (
     DtypeError,
     DuplicateConsumer,
     EnvironmentFailure,
+    Fenced,
     ForkedHandle,
     HeadraceError,
     InternalError,
@@ -61,11 +62,13 @@ __all__ = [
     "EngineStopped",
     "EnvironmentFailure",
     "ExplorationFailed",
+    "Fenced",
     "ForkedHandle",
     "HandshakeFailed",
     "HeadraceError",
     "HistoryGone",
     "InputError",
+    "InputFull",
     "InternalError",
     "JournalDamaged",
     "JournalError",
@@ -144,6 +147,12 @@ class SupervisorFailed(HeadraceError):
     def __init__(self, message: str, reason: Any) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class InputFull(HeadraceError):
+    """The input ring of an engine with on_full="error" is full; `published` events went in."""
+
+    published: int = 0
 
 
 class OutputsUnread(UsageError):

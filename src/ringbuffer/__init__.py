@@ -4,7 +4,7 @@ from headrace.ringbuffer import errors
 from headrace.ringbuffer.consumer import Consumer, StaleViewWarning
 from headrace.ringbuffer.producer import Claim, Producer
 from headrace.ringbuffer.registry import RingInfo, list_rings, remove_ring
-from headrace.ringbuffer.ring import ConsumerInfo, Ring
+from headrace.ringbuffer.ring import ConsumerInfo, ProducerInfo, Ring
 from headrace.ringbuffer.waiting import Backoff, Block, BusySpin, WaitStrategy, Yield
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Consumer",
     "ConsumerInfo",
     "Producer",
+    "ProducerInfo",
     "Ring",
     "RingInfo",
     "StaleViewWarning",

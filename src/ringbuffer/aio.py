@@ -15,7 +15,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from headrace.ringbuffer import watching
-from headrace.ringbuffer.errors import EnvironmentFailure, RingClosed, RingEnded, WaitTimeout
+from headrace.ringbuffer.errors import (
+    EnvironmentFailure,
+    Fenced,
+    RingClosed,
+    RingEnded,
+    WaitTimeout,
+)
 
 WORDS_MAX = 127
 NAP_SECONDS = 0.1  # the longest sleep between two looks, should a wake-up ever be lost
@@ -132,7 +138,7 @@ async def publish(producer: Any, events: Any, timeout: float | None) -> int:
             if not taken:
                 token = producer._park_token()
                 taken = producer.try_publish(events[done:])
-        except (RingEnded, RingClosed) as error:
+        except (Fenced, RingEnded, RingClosed) as error:
             error.published = done  # type: ignore[union-attr]
             raise
         if taken and not done:

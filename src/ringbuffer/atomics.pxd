@@ -62,6 +62,8 @@ cdef extern from * nogil:
     uint32_t fetch_and_seq_cst_u32 "hr_fetch_and_seq_cst_u32"(uint32_t *p, uint32_t v) noexcept
     uint64_t fetch_or_seq_cst_u64 "hr_fetch_or_seq_cst_u64"(uint64_t *p, uint64_t v) noexcept
     uint64_t fetch_and_seq_cst_u64 "hr_fetch_and_seq_cst_u64"(uint64_t *p, uint64_t v) noexcept
+    bint compare_exchange_acq_rel_i32 "hr_compare_exchange_acq_rel_i32"(
+        int32_t *p, int32_t expected, int32_t desired) noexcept
     bint compare_exchange_acq_rel_i64 "hr_compare_exchange_acq_rel_i64"(
         int64_t *p, int64_t expected, int64_t desired) noexcept
     void fence_seq_cst "hr_fence_seq_cst"() noexcept

@@ -25,6 +25,7 @@ cdef class Consumer(Handle):
 
     cdef int64_t fetch(self, int64_t limit, object timeout, bint forever) except -1
     cdef int64_t wait_for_data(self, int64_t limit, object timeout) except -1
+    cdef int refuse_fenced(self) except -1
     cdef int64_t last_look(self, int64_t limit) except -1
     cdef object hand_out(self, int64_t count)
     cdef int give_up(self, bint keeps_place) except -1

@@ -11,7 +11,14 @@ cimport numpy as cnp
 from libc.stdint cimport INT64_MAX, int64_t
 
 from headrace.ringbuffer.atomics cimport fence_seq_cst
-from headrace.ringbuffer.barrier cimport ConsumerCore, poll_batch, release_batch, slots_of_events
+from headrace.ringbuffer.barrier cimport (
+    FAULT_FENCED,
+    ConsumerCore,
+    is_fenced_consumer,
+    poll_batch,
+    release_batch,
+    slots_of_events,
+)
 from headrace.ringbuffer.futex cimport fence_heavy
 from headrace.ringbuffer.handle cimport Handle
 from headrace.ringbuffer.layout cimport HR_DATA_PARKED
@@ -23,6 +30,7 @@ from headrace.ringbuffer.views cimport ViewPool
 from headrace.ringbuffer.waiting cimport (
     DAMAGED,
     ENDED,
+    FENCED,
     NOT_YET,
     READY,
     Outcome,
@@ -31,7 +39,13 @@ from headrace.ringbuffer.waiting cimport (
 )
 
 from headrace.ringbuffer import membership
-from headrace.ringbuffer.errors import RingClosed, RingFormatError, StaleView, UsageError
+from headrace.ringbuffer.errors import (
+    Fenced,
+    RingClosed,
+    RingFormatError,
+    StaleView,
+    UsageError,
+)
 
 import numpy as np
 
@@ -54,7 +68,7 @@ cdef Outcome attempt_poll(void *core_, int64_t wanted) noexcept nogil:
     if count > 0:
         return READY
     if count < 0:
-        return DAMAGED
+        return FENCED if count == FAULT_FENCED else DAMAGED
     if has_ended(&core.at.header.parking) and core.batch_end >= published_end(&core.at):
         return ENDED
     return NOT_YET
@@ -75,7 +89,7 @@ cdef class Consumer(Handle):
 
     def __init__(self, Segment segment not None, name, after=None, wait=None, strict=False):
         Handle.__init__(self, segment, wait)
-        self.index = membership.take_consumer_entry(segment, name, after)
+        self.index, self.core.epoch = membership.take_consumer_entry(segment, name, after)
         self.born = self.generation[0]
         self.core.at = segment.at
         self.core.entry = &segment.at.header.consumers[self.index]
@@ -102,9 +116,11 @@ cdef class Consumer(Handle):
         if count > 0:
             self.batch_begin = self.core.batch_end - count
             return count
+        if count == FAULT_FENCED:
+            self.refuse_fenced()
         if count == 0 and not forever and timeout is not None and timeout == 0:
             if not has_ended(&self.core.at.header.parking):
-                if self.burier is not None and self.core.batch_end < published_end(&self.core.at):
+                if self.core.batch_end < published_end(&self.core.at):
                     self.bury_now_and_then()
                 return 0
         return self.wait_for_data(limit, None if forever else timeout)
@@ -131,6 +147,8 @@ cdef class Consumer(Handle):
             raise RingClosed(f"consumer {self.name!r} was closed while it waited")
         if outcome == ENDED:
             return self.last_look(limit)
+        if outcome == FENCED:
+            self.refuse_fenced()
         if outcome == DAMAGED:
             raise RingFormatError(
                 f"consumer {self.name!r} at sequence {self.core.next:,}: the sequences in shared "
@@ -139,6 +157,13 @@ cdef class Consumer(Handle):
             return 0
         self.batch_begin = self.core.batch_end - self.core.polled
         return self.core.polled
+
+    cdef int refuse_fenced(self) except -1:
+        raise Fenced(
+            f"consumer {self.name!r} was declared dead (Ring.declare_dead) while it was paused: its "
+            "place is a successor's, what it has polled may be newer events by now, and what it "
+            "was releasing may not count; close it, and take the place again when it is free: "
+            f"ring.consumer({self.name!r})")
 
     cdef int64_t last_look(self, int64_t limit) except -1:
         """The ring was ended and drained; a commit that raced with the end must not be lost.
@@ -150,10 +175,13 @@ cdef class Consumer(Handle):
         if not fence_heavy():
             fence_seq_cst()
         count = poll_batch(&self.core, limit)
+        if count == FAULT_FENCED:
+            self.refuse_fenced()
         if count == 0 and self.core.batch_end >= published_end(&self.core.at):
             self.ended = True
+        count = max(count, 0)
         self.batch_begin = self.core.batch_end - count
-        return count if count > 0 else 0
+        return count
 
     cdef object hand_out(self, int64_t count):
         cdef object view
@@ -188,7 +216,7 @@ cdef class Consumer(Handle):
         `limit` bounds its length (None: the ring's capacity). `timeout` in seconds: 0 looks once,
         None waits for ever by the wait strategy; a wait also ends, with length 0 and `ended` true,
         when the ring was ended and all is consumed. Batches add up until `release`. Raises
-        RingClosed, RingFormatError, and in strict mode StaleView.
+        RingClosed, RingFormatError, Fenced, and in strict mode StaleView.
         """
         cdef int64_t most = self.core.at.capacity
         self.check_usable()
@@ -201,7 +229,9 @@ cdef class Consumer(Handle):
     def release(self, count=None):
         """Let go of the oldest `count` events that were polled (None: of all), in order.
 
-        Their views are not to be used any more. Raises UsageError if there are not so many.
+        Their views are not to be used any more. Once it returns, a successor starts behind them.
+        Raises UsageError if there are not so many; Fenced, if the consumer was declared dead: then
+        a successor may see them again.
         """
         cdef int64_t out = self.core.batch_end - self.core.next
         cdef int64_t most = out
@@ -214,11 +244,19 @@ cdef class Consumer(Handle):
             if most > out:
                 raise UsageError(f"cannot release {count} events: fewer are polled")
         if most:
-            release_batch(&self.core, most)
+            if not release_batch(&self.core, most):
+                self.refuse_fenced()
+        elif is_fenced_consumer(&self.core):
+            self.refuse_fenced()
 
     def rewind(self):
-        """Take back all that was polled and not released: the next poll hands it out again."""
+        """Take back all that was polled and not released: the next poll hands it out again.
+
+        Raises RingClosed, Fenced.
+        """
         self.check_usable()
+        if is_fenced_consumer(&self.core):
+            self.refuse_fenced()
         self.core.batch_end = self.core.available = self.core.next
         self.core.polled = 0
         self.ended = False
@@ -230,7 +268,8 @@ cdef class Consumer(Handle):
         cdef int64_t count
         self.check_usable()
         if self.core.batch_end != self.core.next:
-            release_batch(&self.core, self.core.batch_end - self.core.next)
+            if not release_batch(&self.core, self.core.batch_end - self.core.next):
+                self.refuse_fenced()
         count = self.fetch(self.core.at.capacity, None, True)
         while count == 0:
             if self.ended:
@@ -253,7 +292,7 @@ cdef class Consumer(Handle):
         return <size_t>&self.core.at.header.parking.data_word, word, self.segment.mapping
 
     def _look_around(self):
-        if self.burier is not None and self.core.batch_end < published_end(&self.core.at):
+        if self.core.batch_end < published_end(&self.core.at):
             self.burier()
 
     @property
@@ -300,7 +339,7 @@ cdef class Consumer(Handle):
         if self.keeps_place:
             membership.abandon_entry(self.segment, self.index)
         else:
-            membership.leave_entry(self.segment, self.index)
+            membership.leave_entry(self.segment, self.index, self.core.epoch)
         return 0
 
     def __enter__(self):

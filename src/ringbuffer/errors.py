@@ -105,6 +105,10 @@ class WaitTimeout(HeadraceError, TimeoutError):
     """The time given was over before there was room or data; nothing was changed."""
 
 
+class Fenced(UsageError):
+    """A producer or consumer was declared dead while its process was paused; make a new one."""
+
+
 class StaleView(UsageError):
     """A view was used, or still held, after its slots had been released."""
 

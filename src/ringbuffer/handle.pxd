@@ -19,8 +19,8 @@ cdef class Handle:
     cdef bint waiting               # a thread waits in here
     cdef object __weakref__
 
-    cdef object burier              # looks for the slots of dead producers; None: single producer
-    cdef int64_t holes_seen         # looks in vain at claimed and unpublished slots
+    cdef object burier              # looks for what dead processes have left half done
+    cdef int64_t holes_seen         # looks in vain that may be due to the dead
 
     cdef int refuse(self) except -1
     cdef int begin_wait(self, Wait *wait, object timeout) except -1

@@ -9,7 +9,7 @@ from headrace.ringbuffer.waiting cimport Wait, WaitStrategy, deadline_after
 
 import functools
 
-from headrace.ringbuffer import membership
+from headrace.ringbuffer import burial
 from headrace.ringbuffer.errors import ForkedHandle, RingClosed, UsageError
 from headrace.ringbuffer.waiting import Backoff
 
@@ -34,8 +34,7 @@ cdef class Handle:
         self.segment = segment
         self.wait = DEFAULT_WAIT if wait is None else wait
         self.plan = self.wait.plan
-        if segment.at.availability != NULL:
-            self.burier = functools.partial(membership.bury_dead, segment)
+        self.burier = functools.partial(burial.look_for_dead, segment)
 
     cdef int refuse(self) except -1:
         what = type(self).__name__.lower()

@@ -20,12 +20,21 @@ cdef extern from * nogil:
     #ifndef HEADRACE_LAYOUT
     #define HEADRACE_LAYOUT
     #define HR_MAGIC 0x4543415244414548ULL        /* "HEADRACE", read as little endian */
-    #define HR_LAYOUT_VERSION 1u
+    #define HR_LAYOUT_VERSION 2u
     #define HR_BYTE_ORDER_MARK 0x01020304u
     #define HR_CONSUMERS_MAX 64                    /* one bit each in active_mask */
     #define HR_PRODUCERS_MAX 64
     #define HR_NAME_BYTES 64
     #define HR_LINE_PAIR __attribute__((aligned(128)))
+
+    /* What a consumer's entry is: hr_consumer_entry.state. */
+    #define HR_FREE 0u
+    #define HR_TAKEN 1u              /* by its name: owned, or left to a successor */
+    #define HR_JOINING 2u            /* named; where it starts is not known yet */
+    #define HR_FENCED 3u             /* its owner was declared dead; about to be moved to an heir */
+    #define HR_HEIR 4u               /* about to be what a fenced entry of the same name was */
+    #define HR_RETIRED 5u            /* moved away from; free once its owner is truly gone */
+    #define HR_LEAVING 6u            /* those behind close the gap; then it is free */
 
     /* Bits of hr_parking.flags. */
     #define HR_DATA_PARKED 1u        /* somebody sleeps until events are published */
@@ -48,8 +57,8 @@ cdef extern from * nogil:
         uint32_t dependents;         /* consumers that have this one in `after` */
         int32_t owner_pid;           /* 0: the owner has gone and left its place */
         int64_t owner_start;
-        uint32_t epoch;              /* counts owners of this entry */
-        uint32_t registered;         /* the name is taken */
+        uint32_t epoch;              /* moves when the owner changes or is declared dead */
+        uint32_t state;              /* HR_FREE, HR_TAKEN, ... */
         char name[HR_NAME_BYTES];    /* UTF-8, zero-padded */
     } hr_consumer_entry;
 
@@ -57,8 +66,9 @@ cdef extern from * nogil:
         HR_LINE_PAIR int64_t intent_begin;  /* [begin, end): what this producer is claiming, */
         int64_t intent_end;                 /* or has claimed and not yet published */
         int32_t owner_pid;
-        uint32_t epoch;
+        uint32_t epoch;              /* moves when the owner changes or is declared dead */
         int64_t owner_start;
+        uint32_t fenced;             /* its owner was declared dead: not used while that lives */
     } hr_producer_entry;
 
     typedef struct {
@@ -97,8 +107,8 @@ cdef extern from * nogil:
     _Static_assert(offsetof(hr_header, fixed_checksum) == 104, "the fixed part has no holes");
     _Static_assert(offsetof(hr_header, active_mask) == 128, "fixed and moving parts are apart");
     _Static_assert(offsetof(hr_header, cursor) % 128 == 0, "the cursor starts a pair of lines");
-    _Static_assert(offsetof(hr_header, consumers) == 640 + 64 * 128, "layout version 1");
-    _Static_assert(sizeof(hr_header) == 640 + 64 * 128 + 64 * 256, "layout version 1");
+    _Static_assert(offsetof(hr_header, consumers) == 640 + 64 * 128, "layout version 2");
+    _Static_assert(sizeof(hr_header) == 640 + 64 * 128 + 64 * 256, "layout version 2");
     #endif
     """
     enum:
@@ -111,6 +121,13 @@ cdef extern from * nogil:
         HR_SPACE_PARKED
         HR_FENCE_REQUIRED
         HR_ENDED
+        HR_FREE
+        HR_TAKEN
+        HR_JOINING
+        HR_FENCED
+        HR_HEIR
+        HR_RETIRED
+        HR_LEAVING
     const uint64_t HR_MAGIC
 
     ctypedef struct hr_sequence:
@@ -128,7 +145,7 @@ cdef extern from * nogil:
         int32_t owner_pid
         int64_t owner_start
         uint32_t epoch
-        uint32_t registered
+        uint32_t state
         char name[64]
 
     ctypedef struct hr_producer_entry:
@@ -137,6 +154,7 @@ cdef extern from * nogil:
         int32_t owner_pid
         uint32_t epoch
         int64_t owner_start
+        uint32_t fenced
 
     ctypedef struct hr_header:
         uint64_t magic

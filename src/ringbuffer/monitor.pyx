@@ -12,7 +12,7 @@ from libc.string cimport strerror
 from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, mmap, munmap
 
 from headrace.ringbuffer.atomics cimport load_acquire_i64, load_acquire_u64, lowest_bit
-from headrace.ringbuffer.layout cimport HR_CONSUMERS_MAX, hr_header
+from headrace.ringbuffer.layout cimport HR_CONSUMERS_MAX, HR_FREE, HR_RETIRED, hr_header
 from headrace.ringbuffer.segment cimport consumer_name
 
 from headrace.ringbuffer import files
@@ -74,7 +74,7 @@ cdef class RingMonitor:
         cdef uint64_t after
         cdef int index
         for index in range(HR_CONSUMERS_MAX):
-            if (self.header.consumers[index].registered
+            if (self.header.consumers[index].state not in (HR_FREE, HR_RETIRED)
                     and consumer_name(self.header.consumers[index].name) == name):
                 break
         else:

@@ -28,6 +28,12 @@ from headrace.ringbuffer.atomics cimport (
     load_acquire_u32,
     load_relaxed_u32,
 )
+from headrace.ringbuffer.crashing cimport (
+    PARK_ANNOUNCED,
+    WAKE_BIT_CLEARED,
+    WAKE_WORD_MOVED,
+    crash_point,
+)
 from headrace.ringbuffer.futex cimport fence_heavy, futex_wake_all
 from headrace.ringbuffer.layout cimport (
     HR_DATA_PARKED,
@@ -46,11 +52,14 @@ cdef inline void wake_parked(hr_parking *parking, uint32_t bits) noexcept nogil:
     if parked == 0:
         return
     fetch_and_seq_cst_u32(&parking.flags, ~parked)
+    crash_point(WAKE_BIT_CLEARED)
     if parked & HR_DATA_PARKED:
         fetch_add_seq_cst_u32(&parking.data_word, 1)
+        crash_point(WAKE_WORD_MOVED)
         futex_wake_all(&parking.data_word)
     if parked & HR_SPACE_PARKED:
         fetch_add_seq_cst_u32(&parking.space_word, 1)
+        crash_point(WAKE_WORD_MOVED)
         futex_wake_all(&parking.space_word)
 
 
@@ -69,6 +78,7 @@ cdef inline uint32_t prepare_to_park(hr_parking *parking, uint32_t bit) noexcept
     else:
         word = load_acquire_u32(&parking.space_word)
     fetch_or_seq_cst_u32(&parking.flags, bit)
+    crash_point(PARK_ANNOUNCED)
     if not fence_heavy():  # pairs with wake_after_store's light fence
         fetch_or_seq_cst_u32(&parking.flags, HR_FENCE_REQUIRED)
         fence_seq_cst()

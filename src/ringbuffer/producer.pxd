@@ -14,6 +14,7 @@ cdef class Producer(Handle):
     cdef object checked_dtype       # the last dtype object found equal to the ring's
 
     cdef int check_may_claim(self, int64_t count) except -1
+    cdef int refuse_fenced(self) except -1
     cdef int take(self, int64_t count, object timeout) except -1
     cdef int leave(self) except -1
     cdef int wait_for_room(self, int64_t count, object timeout, object told) except -1

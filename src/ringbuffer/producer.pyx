@@ -13,6 +13,7 @@ from libc.stdint cimport INT64_MAX, int64_t
 
 from headrace.ringbuffer.atomics cimport load_relaxed_u32
 from headrace.ringbuffer.copying cimport copy_bytes
+from headrace.ringbuffer.crashing cimport STAMPED, crash_point
 from headrace.ringbuffer.futex cimport monotonic_ns, realtime_ns
 from headrace.ringbuffer.handle cimport Handle
 from headrace.ringbuffer.layout cimport HR_ENDED, HR_SPACE_PARKED
@@ -22,6 +23,7 @@ from headrace.ringbuffer.sequencer cimport (
     ProducerCore,
     abort_claim,
     commit,
+    is_fenced_producer,
     room,
     slot_address,
     try_claim,
@@ -29,6 +31,7 @@ from headrace.ringbuffer.sequencer cimport (
 from headrace.ringbuffer.views cimport ViewPool
 from headrace.ringbuffer.waiting cimport (
     ENDED,
+    FENCED,
     NOT_YET,
     READY,
     Outcome,
@@ -37,8 +40,15 @@ from headrace.ringbuffer.waiting cimport (
     wait_with_signals,
 )
 
-from headrace.ringbuffer import liveness, membership
-from headrace.ringbuffer.errors import ClaimError, DtypeError, RingClosed, RingEnded, WaitTimeout
+from headrace.ringbuffer import burial, membership
+from headrace.ringbuffer.errors import (
+    ClaimError,
+    DtypeError,
+    Fenced,
+    RingClosed,
+    RingEnded,
+    WaitTimeout,
+)
 from headrace.ringbuffer.exact import make_events
 
 cnp.import_array()
@@ -50,7 +60,9 @@ cdef enum:
 cdef Outcome attempt_claim(void *core, int64_t wanted) noexcept nogil:
     if has_ended(&(<ProducerCore *>core).at.header.parking):
         return ENDED
-    return READY if try_claim(<ProducerCore *>core, wanted) else NOT_YET
+    if try_claim(<ProducerCore *>core, wanted):
+        return READY
+    return FENCED if is_fenced_producer(<ProducerCore *>core) else NOT_YET
 
 
 @cython.final
@@ -64,7 +76,7 @@ cdef class Producer(Handle):
 
     def __init__(self, Segment segment not None, wait=None):
         Handle.__init__(self, segment, wait)
-        self.index = membership.take_producer_entry(segment)
+        self.index, self.core.epoch = burial.take_producer_entry(segment)
         self.born = self.generation[0]
         cdef int64_t published = segment.published()
         self.core.at = segment.at
@@ -90,6 +102,11 @@ cdef class Producer(Handle):
         if load_relaxed_u32(&self.core.at.header.parking.flags) & HR_ENDED:
             raise RingEnded("the ring was ended; nothing more can be published to it")
         return 0
+
+    cdef int refuse_fenced(self) except -1:
+        raise Fenced(
+            "this producer was declared dead (Ring.declare_producer_dead) while it was paused; it "
+            "publishes nothing any more: close it, and make a new one: ring.producer()")
 
     cdef int take(self, int64_t count, object timeout) except -1:
         """Open a claim of `count` slots, waiting if need be."""
@@ -118,20 +135,13 @@ cdef class Producer(Handle):
             raise RingClosed("the ring was closed while this producer waited for room")
         if outcome == READY:
             return 0
+        if outcome == FENCED:
+            self.refuse_fenced()
         if outcome == ENDED:
             raise RingEnded("the ring was ended while this producer waited for room")
-        raise WaitTimeout(self._why_full(count, told))
-
-    def _why_full(self, count, timeout):
-        consumers = membership.describe_consumers(self.segment)
-        text = f"no room for {count:,} events within {timeout:g} s"
-        if not consumers:
-            return text + ": claims of other producers are not published yet"
-        name, sequence, _, pid, alive = min(consumers, key=lambda consumer: consumer[1])
-        text += f": consumer {name!r} stands at sequence {sequence:,}"
-        if not alive:
-            text += f", and its owner is gone; resume it, or ring.evict({name!r})"
-        return text
+        raise WaitTimeout(
+            f"no room for {count:,} events within {told:g} s"
+            + membership.what_gates(self.segment))
 
     cdef void stamp(self) noexcept nogil:
         cdef int64_t now, first, index
@@ -147,6 +157,7 @@ cdef class Producer(Handle):
         """Publish the open claim."""
         cdef int64_t first = self.core.next
         self.stamp()
+        crash_point(STAMPED)
         commit(&self.core)
         if load_relaxed_u32(&self.core.at.header.parking.flags) & HR_ENDED:
             raise RingEnded(
@@ -160,7 +171,8 @@ cdef class Producer(Handle):
         `with producer.claim(n) as slots:` gives a writable ndarray of shape (n,) and the ring's
         dtype, whose content is whatever lay there a lap ago. Leaving the block publishes all of
         it at once; an exception publishes nothing. Waits for room by the wait strategy, at most
-        `timeout` seconds (None: for ever). Raises ClaimError, WaitTimeout, RingEnded, RingClosed.
+        `timeout` seconds (None: for ever). Raises ClaimError, WaitTimeout, RingEnded, RingClosed,
+        Fenced.
         """
         cdef Claim claim = Claim.__new__(Claim)
         claim.producer = self
@@ -201,7 +213,7 @@ cdef class Producer(Handle):
         Up to `capacity` events appear at once or, after WaitTimeout, not at all; a longer array
         goes in piece by piece, and WaitTimeout says in `.published` how much of it went in.
         Blocks by the wait strategy, `timeout` seconds at most. Raises DtypeError, WaitTimeout,
-        RingEnded, RingClosed.
+        RingEnded, RingClosed, Fenced.
         """
         cdef cnp.ndarray array = self.as_events(events)
         cdef const char *data = <const char *>cnp.PyArray_DATA(array)
@@ -233,7 +245,7 @@ cdef class Producer(Handle):
                 self.check_may_claim(piece)
                 if not try_claim(&self.core, piece):
                     self.wait_for_room(piece, left, timeout)
-            except (WaitTimeout, RingEnded, RingClosed) as error:
+            except (Fenced, WaitTimeout, RingEnded, RingClosed) as error:
                 error.published = done
                 error.add_note(f"{done:,} of {length:,} events were published")
                 raise
@@ -247,7 +259,7 @@ cdef class Producer(Handle):
     def try_publish(self, events):
         """Publish as many of `events` as there is room for now; how many. Never blocks.
 
-        Raises DtypeError, RingEnded, RingClosed.
+        Raises DtypeError, RingEnded, RingClosed, Fenced.
         """
         cdef cnp.ndarray array = self.as_events(events)
         cdef int64_t count = cnp.PyArray_SIZE(array)
@@ -258,8 +270,9 @@ cdef class Producer(Handle):
         while count > 0:
             count = min(count, room(&self.core))
             if count == 0:
-                if self.burier is not None:
-                    self.bury_now_and_then()
+                if is_fenced_producer(&self.core):
+                    self.refuse_fenced()
+                self.bury_now_and_then()
                 break
             try:
                 self.take(count, 0)
@@ -273,7 +286,7 @@ cdef class Producer(Handle):
     async def apublish(self, events, timeout=None):
         """Publish like `publish`, without blocking the event loop. For asyncio.
 
-        Raises WaitTimeout (with `.published`), DtypeError, RingEnded, RingClosed.
+        Raises WaitTimeout (with `.published`), DtypeError, RingEnded, RingClosed, Fenced.
         """
         from headrace.ringbuffer import aio
         return await aio.publish(self, events, timeout)
@@ -343,7 +356,7 @@ cdef class Producer(Handle):
         """Abort what is claimed, and give the entry back."""
         if self.core.claim_end != self.core.next:
             abort_claim(&self.core)
-        membership.drop_producer_entry(self.segment, self.index)
+        burial.drop_producer_entry(self.segment, self.index)
         return 0
 
     def __enter__(self):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from headrace.ringbuffer import files, liveness
 from headrace.ringbuffer.errors import HeadraceError, UsageError
-from headrace.ringbuffer.ring import ConsumerInfo, _attach
+from headrace.ringbuffer.ring import ConsumerInfo, ProducerInfo, _attach
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class RingInfo:
     owner_pid: int
     owner_alive: bool
     consumers: tuple[ConsumerInfo, ...]
+    producer_handles: tuple[ProducerInfo, ...]
     damaged: str | None
 
 
@@ -40,7 +41,7 @@ def _look_at(name: str) -> RingInfo | None:
         return None  # removed since it was listed
     except HeadraceError as error:
         size = _file_bytes(name)
-        return RingInfo(name, size, 0, 0, "", "", 0, False, 0, False, (), str(error))
+        return RingInfo(name, size, 0, 0, "", "", 0, False, 0, False, (), (), str(error))
     segment = ring.segment
     return RingInfo(
         name=name,
@@ -54,6 +55,7 @@ def _look_at(name: str) -> RingInfo | None:
         owner_pid=segment.owner_pid,
         owner_alive=liveness.is_alive(segment.owner_pid, segment.owner_start),
         consumers=ring.consumers,
+        producer_handles=ring.producer_handles,
         damaged=None,
     )
 

@@ -17,7 +17,7 @@ from headrace.ringbuffer.segment cimport Segment
 from headrace.ringbuffer.sequencer cimport gating_sequence, published_prefix, slot_address
 from headrace.ringbuffer.views cimport ViewPool
 
-from headrace.ringbuffer import membership
+from headrace.ringbuffer import burial, liveness, membership
 from headrace.ringbuffer.consumer import Consumer
 from headrace.ringbuffer.errors import RingClosed, UsageError
 from headrace.ringbuffer.producer import Producer
@@ -32,7 +32,19 @@ class ConsumerInfo:
     depth: int          # events that it may read and has not released
     after: tuple        # names of the consumers that it comes after
     pid: int            # 0: its owner has gone
-    alive: bool
+    alive: bool         # not gone: stopped processes live
+    state: str          # of its owner: "alive", "stopped" (SIGSTOP, a debugger) or "gone"
+
+
+@dataclass(frozen=True)
+class ProducerInfo:
+    """A producer as seen from outside, at one moment."""
+
+    pid: int
+    alive: bool         # not gone: stopped processes live
+    state: str          # of its owner: "alive", "stopped" (SIGSTOP, a debugger) or "gone"
+    claim: tuple | None  # [begin, end) that it is claiming or writing to; None also: cannot be told
+    fenced: bool        # declared dead
 
 
 cdef class Ring:
@@ -124,6 +136,35 @@ cdef class Ring:
         """
         self.check_open()
         membership.evict_consumer(self.segment, name)
+
+    def declare_dead(self, name):
+        """Take consumer `name` away from its owner, a process that is paused or stuck.
+
+        Its place stays, and gates, until a successor takes it (`ring.consumer(name)`) or
+        `ring.evict(name)` takes it out; returns the sequence where a successor begins. Should the
+        old owner wake up, its next poll, release or turn of a loop raises Fenced, and it can
+        neither move its successor nor hold up producers. What it had released without an error
+        counts; what it was working on is done again. Nothing happens where the owner is gone
+        anyway. From any process; does not wait for the owner. Raises UnknownConsumer;
+        ConsumerError, when no entry of the ring is free to move the place to; EnvironmentFailure,
+        when the paused process itself holds the registration lock (it must be ended).
+        """
+        self.check_open()
+        return membership.declare_consumer_dead(self.segment, name)
+
+    def declare_producer_dead(self, pid, timeout=5.0):
+        """Stop the producers of process `pid`, which is paused or stuck, for good.
+
+        One of several producers with no claim open is fenced: when it wakes up, its next claim or
+        publish raises Fenced. Where it may be writing to slots (`claim` in `producer_handles`), or
+        is a ring's single producer, nothing but its end keeps it from writing: then the whole
+        process is killed (SIGKILL, by pidfd, so that no other of the same number is hit) and
+        waited for, at most `timeout` seconds; what it had claimed becomes tombstones. Raises
+        UsageError: it has no producer here, or is this very process; EnvironmentFailure: it cannot
+        be killed from here, or is not gone in time. From any process.
+        """
+        self.check_open()
+        burial.declare_producer_dead(self.segment, pid, timeout)
 
     def close(self):
         """Close this process's producers and consumers; the creator also removes the name.
@@ -241,10 +282,22 @@ cdef class Ring:
         sequences = {name: sequence for name, sequence, _, _, _ in described}
         cursor = self.cursor
         infos = []
-        for name, sequence, after, pid, alive in described:
+        for name, sequence, after, pid, state in described:
             end = min([cursor] + [sequences.get(other, cursor) for other in after])
-            infos.append(ConsumerInfo(name, sequence, max(0, end - sequence), after, pid, alive))
+            depth = max(0, end - sequence)
+            alive = state != liveness.GONE
+            infos.append(ConsumerInfo(name, sequence, depth, after, pid, alive, state))
         return tuple(infos)
+
+    @property
+    def producer_handles(self):
+        """All producers, a tuple of `ProducerInfo`; from any process, at any time.
+
+        One that was killed is listed until another takes its entry.
+        """
+        return tuple(
+            ProducerInfo(pid, state != liveness.GONE, state, claim, fenced)
+            for pid, state, claim, fenced in burial.describe_producers(self.segment))
 
     def __enter__(self):
         return self

@@ -30,8 +30,11 @@ from headrace.ringbuffer.layout cimport (
     HR_BYTE_ORDER_MARK,
     HR_CONSUMERS_MAX,
     HR_FENCE_REQUIRED,
+    HR_FREE,
+    HR_JOINING,
     HR_LAYOUT_VERSION,
     HR_MAGIC,
+    HR_RETIRED,
     hr_header,
 )
 from headrace.ringbuffer.mapping cimport Mapping
@@ -180,7 +183,7 @@ cdef class Segment:
             raise RingFormatError(f"{where}its cursor is {before}")
         registered = 0
         for index in range(HR_CONSUMERS_MAX):
-            if header.consumers[index].registered:
+            if header.consumers[index].state not in (HR_FREE, HR_RETIRED):
                 registered |= <uint64_t>1 << index
         if load_acquire_u64(&header.active_mask) & ~registered:
             raise RingFormatError(f"{where}a consumer without a name gates the producers")
@@ -194,8 +197,8 @@ cdef class Segment:
                 raise RingFormatError(f"{where}consumer {name!r} comes after none that exists")
             sequence = load_acquire_i64(&header.consumers[index].sequence.value)
             end = self.published()
-            if not header.active_mask >> index & 1:
-                continue  # its owner died while it joined: it gates nobody, and has no sequence yet
+            if not header.active_mask >> index & 1 or header.consumers[index].state == HR_JOINING:
+                continue  # its owner died while it joined: it has no sequence yet
             if not before - self.at.capacity <= sequence <= end:
                 raise RingFormatError(
                     f"{where}consumer {name!r} stands at {sequence}, outside "
@@ -209,6 +212,11 @@ cdef class Segment:
         if self.at.availability == NULL:
             return load_acquire_i64(&self.at.header.cursor.value)
         return load_acquire_i64(&self.at.header.claimed.value)
+
+    @property
+    def title(self):
+        """What errors call the ring."""
+        return "the anonymous ring" if self.name is None else f"ring {self.name!r}"
 
     def unlink(self):
         """Take the name away, if this process owns it; once."""

@@ -19,24 +19,49 @@ availability word:
 kept modulo 2**32; gating keeps producers less than a lap ahead, so no older lap can be taken for
 this one. Before the swap a producer writes what it intends to claim into its own entry of the
 header, and takes that back once it is published: a claimed slot that is neither published nor in
-the intent of a living producer belongs to a dead one (bury_dead in membership.pyx).
+the intent of a living producer belongs to a dead one (bury_dead in burial.pyx).
+
+A producer that was declared dead has another epoch in its entry than its own. It looks after it has
+written its intent and before the swap; who declares it dead moves the epoch and then looks at the
+intent. So either it claims nothing any more, or its claim is seen (declare_producer_dead).
 """
 
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint32_t, uint64_t
 
 from headrace.ringbuffer.atomics cimport (
     compare_exchange_acq_rel_i64,
+    fence_light,
     fence_seq_cst,
     fetch_add_seq_cst_u64,
     load_acquire_i32,
     load_acquire_i64,
     load_acquire_u64,
     load_relaxed_i64,
+    load_relaxed_u32,
     load_relaxed_u64,
     lowest_bit,
     store_relaxed_i64,
     store_release_i32,
     store_release_i64,
+)
+from headrace.ringbuffer.crashing cimport (
+    ABORT_COUNTED,
+    MULTI_ALL_MARKED,
+    MULTI_CLAIMED,
+    MULTI_INTENT_BEGIN,
+    MULTI_INTENT_END,
+    MULTI_INTENT_OVER,
+    MULTI_LOOKED,
+    MULTI_MARKED,
+    MULTI_MARKING,
+    MULTI_NOT_FENCED,
+    MULTI_SWAP_FAILED,
+    MULTI_WOKEN,
+    SINGLE_CLAIMED,
+    SINGLE_LOOKED,
+    SINGLE_PUBLISHED,
+    SINGLE_WOKEN,
+    crash_point,
 )
 from headrace.ringbuffer.layout cimport (
     HR_DATA_PARKED,
@@ -67,6 +92,7 @@ ctypedef struct ProducerCore:
     int64_t claim_end
     int64_t limit           # may claim below this without looking at the consumers
     int64_t published_known # multi, no consumers: all below is known to be published
+    uint32_t epoch          # of the entry when it was taken; another one there: declared dead
 
 
 cdef inline char *slot_address(const Geometry *at, int64_t sequence) noexcept nogil:
@@ -128,7 +154,9 @@ cdef inline bint try_claim_single(ProducerCore *core, int64_t count) noexcept no
         core.limit = gate + core.at.capacity
         if core.next + count > core.limit:
             return False
+    crash_point(SINGLE_LOOKED)
     core.claim_end = core.next + count
+    crash_point(SINGLE_CLAIMED)
     return True
 
 
@@ -137,7 +165,9 @@ cdef inline bint commit_single(ProducerCore *core) noexcept nogil:
     # Release: pairs with the acquire of the cursor in available_end; the slots are written.
     store_release_i64(&core.at.header.cursor.value, core.claim_end)
     core.next = core.claim_end
+    crash_point(SINGLE_PUBLISHED)
     wake_after_store(&core.at.header.parking, HR_DATA_PARKED)
+    crash_point(SINGLE_WOKEN)
 
 
 cdef inline bint room_multi(ProducerCore *core, int64_t claimed, int64_t count) noexcept nogil:
@@ -155,20 +185,35 @@ cdef inline bint room_multi(ProducerCore *core, int64_t claimed, int64_t count) 
     return claimed + count <= core.limit
 
 
+cdef inline bint is_fenced_producer(const ProducerCore *core) noexcept nogil:
+    """Whether the producer was declared dead: it must neither claim nor publish any more."""
+    return load_relaxed_u32(&core.entry.epoch) != core.epoch
+
+
 cdef inline int try_claim_multi(ProducerCore *core, int64_t count) noexcept nogil:
-    """1: claimed; 0: no room; -1: another producer was faster, try again."""
+    """1: claimed; 0: no room, or declared dead; -1: another producer was faster, try again."""
     cdef int64_t claimed = load_relaxed_i64(&core.at.header.claimed.value)
     if not room_multi(core, claimed, count):
         return 0
+    crash_point(MULTI_LOOKED)
     store_relaxed_i64(&core.entry.intent_begin, claimed)
+    crash_point(MULTI_INTENT_BEGIN)
     store_release_i64(&core.entry.intent_end, claimed + count)
+    crash_point(MULTI_INTENT_END)
+    fence_light()  # pairs with the heavy fence in declare_producer_dead (burial.pyx)
+    if is_fenced_producer(core):
+        store_relaxed_i64(&core.entry.intent_begin, claimed + count)
+        return 0
+    crash_point(MULTI_NOT_FENCED)
     # Acquire-release: publishes the intent before the claim, orders our writes after it.
     if not compare_exchange_acq_rel_i64(
             &core.at.header.claimed.value, claimed, claimed + count):
+        crash_point(MULTI_SWAP_FAILED)
         store_relaxed_i64(&core.entry.intent_begin, claimed + count)  # none: others own these slots
         return -1
     core.next = claimed
     core.claim_end = claimed + count
+    crash_point(MULTI_CLAIMED)
     return 1
 
 
@@ -177,12 +222,17 @@ cdef inline void mark_multi(ProducerCore *core, int32_t tombstone) noexcept nogi
     cdef int32_t *availability = core.at.availability
     cdef int64_t mask = core.at.index_mask
     for sequence in range(core.next, core.claim_end):
+        crash_point(MULTI_MARKING)
         # Release: pairs with the acquire loads in published_prefix and live_end.
         store_release_i32(
             &availability[sequence & mask], availability_flag(&core.at, sequence) + tombstone)
+        crash_point(MULTI_MARKED)
     core.next = core.claim_end
+    crash_point(MULTI_ALL_MARKED)
     store_release_i64(&core.entry.intent_begin, core.claim_end)
+    crash_point(MULTI_INTENT_OVER)
     wake_after_store(&core.at.header.parking, HR_DATA_PARKED)
+    crash_point(MULTI_WOKEN)
 
 
 cdef inline void commit_multi(ProducerCore *core) noexcept nogil:
@@ -197,6 +247,7 @@ cdef inline void abort_claim(ProducerCore *core) noexcept nogil:
         return
     # Counted first, so that a reader that can see a tombstone knows that there are some.
     fetch_add_seq_cst_u64(&core.at.header.tombstones, <uint64_t>(core.claim_end - core.next))
+    crash_point(ABORT_COUNTED)
     mark_multi(core, 1)
 
 

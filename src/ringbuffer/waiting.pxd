@@ -20,6 +20,7 @@ cpdef enum Outcome:
     CLOSED = 4
     TIMED_OUT = 5
     LOOK_AROUND = 6     # time to look at signals, then to wait on
+    FENCED = 7          # an attempt's, and so a wait's: declared dead
 
 # Try to get what is waited for; called again and again, from any place that may not block.
 ctypedef Outcome (*Attempt)(void *core, int64_t wanted) noexcept nogil

@@ -13,6 +13,7 @@ class Outcome(IntFlag):
     CLOSED = 4
     TIMED_OUT = 5
     LOOK_AROUND = 6
+    FENCED = 7
 
 @disjoint_base
 class WaitStrategy:

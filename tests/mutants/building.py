@@ -43,9 +43,12 @@ def copy_sources(tree: Path) -> None:
             shutil.copy2(ROOT / name, tree / name)
 
 
-def build(tree: Path) -> None:
-    """Build what has changed, quickly rather than well; raises RuntimeError with the output."""
-    environment = {**os.environ, "CFLAGS": "-O1 -g0 -w"}
+def build(tree: Path, **variables: str) -> None:
+    """Build what has changed, quickly rather than well; raises RuntimeError with the output.
+
+    `variables`: more of the environment, which setup.py looks at.
+    """
+    environment = {**os.environ, "CFLAGS": "-O1 -g0 -w", **variables}
     environment.pop("HEADRACE_SANITIZE", None)
     finished = subprocess.run(
         [sys.executable, "setup.py", "-q", "build"],

@@ -140,7 +140,8 @@ ENGINE_MUTANTS = [
         NATIVE + "too_many_outputs_are_refused"),
     Planted(
         "native refusal ignored", "a refused event counts as stepped over", NATIVE_PYX,
-        "            if count < 0:\n                self._refused(count, sequence_of(batch, index))\n",
+        "            if count < 0:\n"
+        "                self._refused(count, sequence_of(batch, index))\n",
         "            if count < 0:\n                return 0\n",
         NATIVE_STEPS + "refused_event_changes_nothing"),
     Planted(

@@ -1,7 +1,7 @@
 """Planted bugs around the ring's algorithm: what is changed, why that is wrong, what catches it.
 
-Handles and views, waiting and ending, joining and leaving, the dead, and what is believed of a
-segment's header.
+Handles and views, waiting and ending, joining and leaving, and what is believed of a segment's
+header. What becomes of the dead is in death_mutants.py.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ CORNERS = "unit/test_ring_corners.py::test_"
 CLAIMS = "unit/test_ring_claims.py::test_"
 CONSUMERS = "unit/test_ring_consumers.py::test_"
 CREATE = "unit/test_ring_create.py::test_"
-DEATHS = "crash/test_ring_deaths.py::test_"
 END = "unit/test_ring_end.py::test_"
 FORMATS = "unit/test_ring_formats.py::test_"
 HEADER = "unit/test_ring_header.py::test_"
 PROCESSES = "crash/test_ring_processes.py::test_"
 WAIT = "unit/test_ring_wait.py::test_"
 
-(CONSUMER, FILES, HANDLE, MEMBERSHIP, PRODUCER, SEGMENT, VIEWS, WAITING) = (
+(CONSUMER, ENTRIES, FILES, HANDLE, MEMBERSHIP, PRODUCER, SEGMENT, VIEWS, WAITING) = (
     RING + name for name in (
-        "consumer.pyx", "files.py", "handle.pxd", "membership.pyx", "producer.pyx",
+        "consumer.pyx", "entries.pyx", "files.py", "handle.pxd", "membership.pyx", "producer.pyx",
         "segment.pyx", "views.pxd", "waiting.pyx"))  # fmt: skip
 
 HANDLE_MUTANTS = [
@@ -37,8 +36,8 @@ HANDLE_MUTANTS = [
         CLAIMS + "claim_publishes_on_leaving"),
     Planted(
         "iteration does not release", "the last batch gates until the loop is over", CONSUMER,
-        "            release_batch(&self.core, self.core.batch_end - self.core.next)\n",
-        "            pass\n",
+        "            if not release_batch(&self.core, self.core.batch_end - self.core.next):\n",
+        "            if False:\n",
         BATCHES + "iteration_releases_on_the_next_turn"),
     Planted(
         "handles survive a fork", "parent and child publish the same slots", HANDLE,
@@ -118,33 +117,33 @@ HANDLE_MUTANTS = [
         WAIT + "ctrl_c"),
     # -- joining and leaving ---------------------------------------------------------------------
     Planted(
-        "joins at the start", "a new consumer sees slots of which it was promised none", MEMBERSHIP,
+        "joins at the start", "a new consumer sees slots of which it was promised none", ENTRIES,
         "        start = load_acquire_i64(&header.cursor.value)\n", "        start = 0\n",
         CONSUMERS + "one_who_joins_sees_what_comes_after"),
     Planted(
-        "joins at the claim", "a new consumer misses what is published after it joined", MEMBERSHIP,
+        "joins at the claim", "a new consumer misses what is published after it joined", ENTRIES,
         "        start = published_prefix(&segment.at, known if known > 0 else 0, claimed)\n"
         "    store",
         "        start = claimed\n    store",
         CORNERS + "one_who_joins_while_claims_are_open"),
     Planted(
-        "joins without gating", "a producer laps the new consumer", MEMBERSHIP,
+        "joins without gating", "a producer laps the new consumer", ENTRIES,
         "    fetch_or_seq_cst_u64(&header.active_mask, <uint64_t>1 << index)\n", "",
         CLAIMS + "try_publish_says_how_many"),
     Planted(
-        "leave strands dependents", "who came after the leaver waits for it for ever", MEMBERSHIP,
-        "            if header.consumers[other].registered and header.consumers[other].after & bit:"
-        "\n",
-        "            if False:\n",
+        "leave strands dependents", "who came after the leaver waits for it for ever", ENTRIES,
+        "        if has_place(header.consumers[other].state) and after & bit:\n"
+        "            # Release",
+        "        if False:\n            # Release",
         CONSUMERS + "leaving_lets_dependents_close_the_gap"),
     Planted(
-        "leave frees dependents", "who came after the leaver overtakes those before it", MEMBERSHIP,
-        "(header.consumers[other].after & ~bit) | header.consumers[index].after)",
-        "header.consumers[other].after & ~bit)",
+        "leave frees dependents", "who came after the leaver overtakes those before it", ENTRIES,
+        "(after & ~bit) | entry.after)", "after & ~bit)",
         CONSUMERS + "leaving_lets_dependents_close_the_gap"),
     Planted(
-        "leaver gates on", "producers wait for one who has left", MEMBERSHIP,
-        "        fetch_and_seq_cst_u64(&header.active_mask, ~bit)\n", "",
+        "leaver gates on", "producers wait for one who has left", ENTRIES,
+        "    fetch_and_seq_cst_u64(&header.active_mask, ~bit)\n    crash_point(LEAVE_UNGATED)\n",
+        "",
         CONSUMERS + "leaving_frees_blocked_producers_and_dependents"),
     Planted(
         "resumed from the cursor", "what the former owner had not released is lost", MEMBERSHIP,
@@ -160,38 +159,6 @@ HANDLE_MUTANTS = [
         "circles allowed", "consumers wait for each other for ever", MEMBERSHIP,
         "    if mask >> <object>named[name] & 1:\n", "    if False:\n",
         CONSUMERS + "circles_are_refused"),
-    # -- the dead --------------------------------------------------------------------------------
-    Planted(
-        "another life", "a process that was given the dead one's number is taken for it",
-        RING + "liveness.py",
-        "(now == 0 or start == 0 or now == start)", "True",
-        HEADER + "consumer_of_another_life"),
-    Planted(
-        "dead not buried", "everybody waits for what a dead producer had claimed", MEMBERSHIP,
-        "    first = published_prefix(&segment.at, first if first > 0 else 0, claimed)\n"
-        "    if first == claimed:\n",
-        "    first = published_prefix(&segment.at, first if first > 0 else 0, claimed)\n"
-        "    if claimed >= 0:\n",
-        DEATHS + "multi_producer_killed_between_claim_and_commit"),
-    Planted(
-        "dead protected", "what a dead producer intended keeps its slots from being buried",
-        MEMBERSHIP,
-        "        if alive[owner]:\n", "        if True:\n",
-        CORNERS + "dead_whose_entry_nobody_takes"),
-    Planted(
-        "living buried", "slots that a living producer is writing become tombstones", MEMBERSHIP,
-        "        if alive[owner]:\n", "        if False:\n",
-        CORNERS + "claims_of_the_living_are_not_buried"),
-    Planted(
-        "published slot buried", "events become tombstones, since their flag is not looked at",
-        MEMBERSHIP,
-        "if not _is_published(segment, sequence)\n                    and not any(", "if not any(",
-        DEATHS + "multi_producer_killed_between_claim_and_commit"),
-    Planted(
-        "buried as published", "a dead producer's slots are read as events", MEMBERSHIP,
-        "                        availability_flag(&segment.at, sequence) + 1)\n",
-        "                        availability_flag(&segment.at, sequence))\n",
-        DEATHS + "multi_producer_killed_between_claim_and_commit"),
     # -- headers ---------------------------------------------------------------------------------
     Planted(
         "checksum not compared", "a header is believed that was scribbled over", SEGMENT,

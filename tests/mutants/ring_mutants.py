@@ -68,19 +68,18 @@ RING_MUTANTS = [
     # -- publishing ------------------------------------------------------------------------------
     Planted(
         "publish before write", "claiming already moves the cursor", SEQUENCER,
-        "    core.claim_end = core.next + count\n    return True",
+        "    core.claim_end = core.next + count\n    crash_point(SINGLE_CLAIMED)\n",
         "    core.claim_end = core.next + count\n"
-        "    store_release_i64(&core.at.header.cursor.value, core.claim_end)\n    return True",
+        "    store_release_i64(&core.at.header.cursor.value, core.claim_end)\n",
         CLAIMS + "claim_publishes_on_leaving"),
     Planted(
         "publish before write, several producers", "claiming already marks the slots", SEQUENCER,
-        "    core.claim_end = claimed + count\n    return 1",
+        "    core.claim_end = claimed + count\n    crash_point(MULTI_CLAIMED)\n",
         "    core.claim_end = claimed + count\n"
         "    for claimed in range(core.next, core.claim_end):\n"
         "        store_release_i32(\n"
         "            &core.at.availability[claimed & core.at.index_mask],\n"
-        "            availability_flag(&core.at, claimed))\n"
-        "    return 1",
+        "            availability_flag(&core.at, claimed))\n",
         CLAIMS + "claim_publishes_on_leaving"),
     Planted(
         "last slot not marked", "a claim is published but for its end", SEQUENCER,
@@ -132,7 +131,7 @@ RING_MUTANTS = [
         BATCHES + "limit_bounds_a_batch_and_batches_add_up"),
     Planted(
         "damage not noticed", "a sequence from nowhere gives a batch longer than the ring", BARRIER,
-        "        if end - core.next > core.at.capacity:\n            return -1\n", "",
+        "        if end - core.next > core.at.capacity:\n", "        if False:\n",
         "unit/test_ring_header.py::test_sequences_that_cannot_be_are_noticed_later"),
     Planted(
         "known ahead and forgotten", "of what was seen at once only the first batch is handed out",
@@ -157,8 +156,8 @@ RING_MUTANTS = [
         CORNERS + "dependents_pass_over_tombstones"),
     Planted(
         "skipped but not released", "skipped tombstones go on gating the producers", BARRIER,
-        "        publish_release(core)\n\n\ncdef inline int64_t poll_batch",
-        "        pass\n\n\ncdef inline int64_t poll_batch",
+        "        publish_release(core)\n\n\ncdef inline int64_t nothing",
+        "        pass\n\n\ncdef inline int64_t nothing",
         CLAIMS + "only_tombstones_for_many_laps"),
     Planted(
         "skipped past those in front", "tombstones that one in front has not passed are skipped",
@@ -190,6 +189,7 @@ RING_MUTANTS = [
         "flag checked before store", "a sleeper is woken before it can find the event", SEQUENCER,
         "    store_release_i64(&core.at.header.cursor.value, core.claim_end)\n"
         "    core.next = core.claim_end\n"
+        "    crash_point(SINGLE_PUBLISHED)\n"
         "    wake_after_store(&core.at.header.parking, HR_DATA_PARKED)\n",
         "    wake_after_store(&core.at.header.parking, HR_DATA_PARKED)\n"
         "    store_release_i64(&core.at.header.cursor.value, core.claim_end)\n"
@@ -205,6 +205,7 @@ RING_MUTANTS = [
     Planted(
         "released after the look", "a sleeper for room is woken before there is room", BARRIER,
         "    store_release_i64(&core.entry.sequence.value, core.next)\n"
+        "    crash_point(RELEASED)\n"
         "    fence_light()  # pairs with prepare_to_park's heavy fence\n"
         "    if load_relaxed_u32(&core.at.header.parking.flags) & (\n"
         "            HR_SPACE_PARKED | HR_DATA_PARKED | HR_FENCE_REQUIRED):\n"
@@ -230,6 +231,6 @@ RING_MUTANTS = [
         "unit/test_ring_asyncio.py::test_a_sleeping_task_is_woken_at_once"),
     Planted(
         "sleeper not announced", "publishers see nobody to wake", PARKING,
-        "    fetch_or_seq_cst_u32(&parking.flags, bit)\n    if", "    if",
+        "    fetch_or_seq_cst_u32(&parking.flags, bit)\n    crash_point", "    crash_point",
         END + "every_event_wakes"),
 ]  # fmt: skip

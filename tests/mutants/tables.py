@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mutants.board_mutants import BOARD_BUILT, BOARD_MUTANTS
 from mutants.checking_mutants import CHECKING_BUILT_MUTANTS, CHECKING_MUTANTS
+from mutants.death_mutants import DEATH_MUTANTS
 from mutants.engine_mutants import ENGINE_MUTANTS
 from mutants.exploring_mutants import EXPLORING_BUILT, EXPLORING_MUTANTS
 from mutants.handle_mutants import HANDLE_MUTANTS
@@ -20,6 +21,7 @@ from mutants.supervision_mutants import SUPERVISION_MUTANTS
 BUILT = [
     *RING_MUTANTS,
     *HANDLE_MUTANTS,
+    *DEATH_MUTANTS,
     *ENGINE_MUTANTS,
     *BOARD_BUILT,
     *EXPLORING_BUILT,

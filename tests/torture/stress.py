@@ -17,7 +17,7 @@ import numpy as np
 import stress_loops
 
 import headrace as hr
-from headrace.ringbuffer import membership
+from headrace.ringbuffer import burial
 
 EVENT = np.dtype([("producer", "<i8"), ("count", "<i8"), ("scrambled", "<u8")])
 # Consumers by name, and whom each comes after.
@@ -149,7 +149,7 @@ def deaths(victims: int, events: int) -> bool:
                     left[0].stdin.close()
                 if left and left[0].poll() is not None:
                     left.pop(0)
-                buried += membership.bury_dead(ring.segment)
+                buried += burial.bury_dead(ring.segment)
                 time.sleep(0.001)
             return f"buried {buried}"
 

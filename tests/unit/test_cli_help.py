@@ -32,6 +32,8 @@ def words(text: str) -> str:
         (["--help"], ["replay", "journal"]),
         (["-h"], ["run", "rings", "headrace COMMAND --help explains a command."]),
         (["run", "--help"], ["--input", "--output", "--batch", "--step", "--on-error", "bids[1]"]),
+        (["run", "--help"], ["--place", "--start-method", "Topologies of machines (>>, hr.shard"]),
+        (["draw", "--help"], ["--format", "--detail", "--output", "| dot -Tpng"]),
         (["replay", "--help"], ["--to", "--verify", "--step", "--with", "NEW_APP"]),
         (["journal", "-h"], ["check", "show", "stats", "repair", "to-test"]),
         (["journal", "check", "-h"], ["--json", "torn tail", "2: damage"]),
@@ -58,7 +60,7 @@ def test_help(
     assert not re.search(r"\[/|\[(bold|cyan|green)\]", result.stdout)  # no markup is left over
 
 
-@pytest.mark.parametrize("arguments", [[], ["run"], ["replay"], ["journal"]])
+@pytest.mark.parametrize("arguments", [[], ["run"], ["draw"], ["replay"], ["journal"]])
 def test_without_arguments_there_is_help(arguments: list[str]) -> None:
     result = headrace(*arguments)
     assert "Usage: headrace" in result.output

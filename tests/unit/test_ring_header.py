@@ -15,7 +15,7 @@ from ring_tools import (
     HEADER_BYTES,
     NAME,
     OWNER_PID,
-    REGISTERED,
+    STATE,
     TICK,
     ids,
     make_checksum,
@@ -74,7 +74,7 @@ def test_offsets_of_these_tests_are_right(ring: hr.Ring) -> None:
     ("field", "value", "words"),
     [
         ("magic", 0x1122334455667788, "not a headrace ring"),
-        ("layout_version", 2, "layout version 2, but this headrace reads version 1; use the same"),
+        ("layout_version", 1, "layout version 1, but this headrace reads version 2; use the same"),
         ("byte_order", 0x04030201, "another byte order"),
         ("segment_bytes", 4096, "offsets"),
         ("capacity", 1024, "offsets"),
@@ -209,7 +209,7 @@ def test_consumer_killed_while_it_joined(ring: hr.Ring) -> None:
     with ring.producer() as producer:
         producer.publish(ticks(100))
     entry(ring, 0, NAME, "64s", b"half")
-    entry(ring, 0, REGISTERED, "I", 1)
+    entry(ring, 0, STATE, "I", 1)
     other = hr.Ring.attach(ring.name)
     successor = other.consumer("half")
     other.producer().publish(ticks(2))

@@ -1,4 +1,4 @@
-"""The command line: `headrace run`, `replay`, `debug`, `simulate`, `top`, `journal`, ...
+"""The command line: `headrace run`, `draw`, `replay`, `debug`, `simulate`, `top`, ...
 
 Also `python -m headrace`.
 """
@@ -12,11 +12,13 @@ from typing import Annotated
 import typer
 
 from . import helptext as _helptext
+from . import helptext_checking as _helptext_checking
 from .anomalies import anomalies as _anomalies
 from .call import call as _call
 from .check import check as _check
 from .dead_letters import dead_letters as _dead_letters
 from .debug import debug as _debug
+from .draw import draw as _draw
 from .journal import journal as _journal
 from .linearizable import linearizable as _linearizable
 from .replay import replay as _replay
@@ -39,12 +41,15 @@ app = typer.Typer(
 app.command("run", help=_helptext.RUN, no_args_is_help=True)(_run)
 app.command("replay", help=_helptext.REPLAY, no_args_is_help=True)(_replay)
 app.command("debug", help=_helptext.DEBUG, no_args_is_help=True)(_debug)
-app.command("check", help=_helptext.CHECK_SYSTEM, no_args_is_help=True)(_check)
+app.command("draw", help=_helptext.DRAW, no_args_is_help=True)(_draw)
+app.command("check", help=_helptext_checking.CHECK_SYSTEM, no_args_is_help=True)(_check)
 app.command("serve", help=_helptext.SERVE, no_args_is_help=True)(_serve)
 app.command("call", help=_helptext.CALL, no_args_is_help=True)(_call)
-app.command("linearizable", help=_helptext.LINEARIZABLE, no_args_is_help=True)(_linearizable)
+app.command("linearizable", help=_helptext_checking.LINEARIZABLE, no_args_is_help=True)(
+    _linearizable
+)
 app.command("simulate", help=_helptext.SIMULATE, no_args_is_help=True)(_simulate)
-app.command("anomalies", help=_helptext.ANOMALIES, no_args_is_help=True)(_anomalies)
+app.command("anomalies", help=_helptext_checking.ANOMALIES, no_args_is_help=True)(_anomalies)
 app.add_typer(_journal, name="journal", help=_helptext.JOURNAL)
 app.command("dead-letters", help=_helptext.DEAD_LETTERS, no_args_is_help=True)(_dead_letters)
 app.command("rings", help=_helptext.RINGS)(_rings)

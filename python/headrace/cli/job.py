@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from headrace.compose import Pipeline
-from headrace.machine import Machine
 from headrace.metrics import Histogram
 from headrace.runtime import Engine
 from headrace.tabular import Array, Source
@@ -60,11 +58,6 @@ def work(
             progressed()
 
 
-def stages_of(machine: Machine | Pipeline) -> tuple[Machine, ...]:
-    """The machines, one after the other."""
-    return machine.stages if isinstance(machine, Pipeline) else (machine,)
-
-
 def _chunk_size(source: Source, batch: int) -> int:
     """How many events to read at a time: as many whole batches as are worth it, but only one from
     a pipe, where the others may be long in coming."""
@@ -81,7 +74,7 @@ def _step(engine: Engine, events: Array, outputs: list[Array], tally: Tally) -> 
     """
     before_ns = time.perf_counter_ns()
     engine.publish(events)
-    if engine.output_ring is None:
+    if engine.machine.output is None:
         engine.drain()
     else:
         for records in engine.outputs():

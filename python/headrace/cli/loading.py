@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from headrace.compose import Pipeline
+from headrace.compose import Pipeline, Topology
 from headrace.errors import HeadraceError, UsageError
 from headrace.machine import Machine
 from headrace.simulation import Simulation
@@ -36,6 +36,21 @@ def load(application: str) -> Machine | Pipeline:
     not there, is no machine, or fails while it is imported (with the place in the user's file).
     """
     found, where = _find(application, "machine", _machines_in)
+    made = _machine(found, where)
+    if not isinstance(made, Machine | Pipeline):
+        raise UsageError(
+            f"{where} is a topology, {made!r}; this takes a machine, or machines one after the "
+            "other (headrace run and headrace draw take topologies)"
+        )
+    return made
+
+
+def load_topology(application: str) -> Machine | Topology:
+    """The same where any topology does: machines, pipelines, shards, fan-outs, and chains of them.
+
+    Raises UsageError.
+    """
+    found, where = _find(application, "machine", _topologies_in)
     return _machine(found, where)
 
 
@@ -159,7 +174,7 @@ def _node_of(found: System | Simulation, parts: list[str]) -> Machine:
     return found.machine(".".join(parts))
 
 
-def _machine(found: Any, application: str) -> Machine | Pipeline:
+def _machine(found: Any, application: str) -> Machine | Topology:
     if isinstance(found, type) and issubclass(found, Machine):
         try:
             found = found()
@@ -175,7 +190,7 @@ def _machine(found: Any, application: str) -> Machine | Pipeline:
             f"{application} is a system, whose nodes have machines: {application}."
             f"{found.names[0]}"
         )
-    if not isinstance(found, Machine | Pipeline):
+    if not isinstance(found, Machine | Topology):
         raise UsageError(
             f"{application} is {_kind_of(found)}, no machine; decorate a step function with "
             "@headrace.machine(event=..., initial=...)"
@@ -188,8 +203,16 @@ def _kind_of(found: Any) -> str:
 
 
 def _machines_in(module: ModuleType) -> list[str]:
-    def is_machine(value: Any) -> bool:
-        is_class = isinstance(value, type) and issubclass(value, Machine) and value is not Machine
-        return is_class or isinstance(value, Machine | Pipeline)
+    return _names_in(module, (Machine, Pipeline))
 
-    return [name for name, value in vars(module).items() if is_machine(value)]
+
+def _topologies_in(module: ModuleType) -> list[str]:
+    return _names_in(module, (Machine, Topology))
+
+
+def _names_in(module: ModuleType, kinds: tuple[type, ...]) -> list[str]:
+    def is_one(value: Any) -> bool:
+        is_class = isinstance(value, type) and issubclass(value, Machine) and value is not Machine
+        return is_class or isinstance(value, kinds)
+
+    return [name for name, value in vars(module).items() if is_one(value)]

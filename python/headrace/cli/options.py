@@ -23,6 +23,21 @@ class OnError(StrEnum):
     DEAD_LETTER = "dead_letter"
 
 
+class Place(StrEnum):
+    """Where the stages run."""
+
+    THREADS = "threads"
+    PROCESSES = "processes"
+
+
+class StartMethod(StrEnum):
+    """How worker processes are started."""
+
+    FORK = "fork"
+    SPAWN = "spawn"
+    FORKSERVER = "forkserver"
+
+
 @dataclass(frozen=True)
 class Options:
     """The options of one run, as they were given."""
@@ -35,6 +50,8 @@ class Options:
     capacity: int
     on_error: OnError
     dead_letters: str | None
+    place: Place = Place.THREADS
+    start_method: StartMethod | None = None
 
     def dead_letter_file(self) -> str | None:
         """Where dead letters go: as given, or beside the output; None if there will be none.

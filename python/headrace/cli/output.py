@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os.path import lexists
 
+from headrace.compose import Pipeline, Topology
 from headrace.errors import EnvironmentFailure, HeadraceError, UsageError
 from headrace.events import record_dtype
 from headrace.machine import Machine
@@ -13,13 +14,13 @@ from headrace.tabular import STDIO, Array, Sink, as_record, open_sink
 
 
 class Output:
-    """The outputs of the last machine of a job, on their way to `file` (None: only counted)."""
+    """The outputs of a job, on their way to `file` (None: only counted)."""
 
-    def __init__(self, file: str | None, last: Machine) -> None:
+    def __init__(self, file: str | None, machine: Machine | Topology) -> None:
         self.file = file
         self._existed = file is not None and lexists(file)
         self._committed = False
-        self._sink = _open(file, last)
+        self._sink = _open(file, machine)
 
     @property
     def count(self) -> int:
@@ -62,9 +63,15 @@ def written(file: str | None) -> Iterator[None]:
         raise EnvironmentFailure(f"{name}: cannot be written: {error.strerror}") from error
 
 
-def _open(file: str | None, last: Machine) -> Sink:
-    if last.output is not None:
-        return open_sink(file, record_dtype(last.output))
+def _open(file: str | None, machine: Machine | Topology) -> Sink:
+    if machine.output is not None:
+        return open_sink(file, record_dtype(machine.output))
     if file is not None:
-        raise UsageError(f"machine {last.name!r} has no outputs; leave --output away")
-    return open_sink(None, as_record(last.event, "value"))
+        raise UsageError(f"{_who(machine)} has no outputs; leave --output away")
+    return open_sink(None, as_record(machine.event, "value"))
+
+
+def _who(machine: Machine | Topology) -> str:
+    if isinstance(machine, Pipeline):
+        machine = machine.stages[-1]
+    return f"machine {machine.name!r}" if isinstance(machine, Machine) else repr(machine)

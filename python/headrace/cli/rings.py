@@ -12,7 +12,13 @@ from rich.markup import escape
 
 from headrace.errors import BoardNotFound, HeadraceError, RingNotFound
 from headrace.metrics import BoardInfo, list_boards, remove_board
-from headrace.ringbuffer import ConsumerInfo, RingInfo, list_rings, remove_ring
+from headrace.ringbuffer import (
+    ConsumerInfo,
+    ProducerInfo,
+    RingInfo,
+    list_rings,
+    remove_ring,
+)
 
 from .console import FAILED, complain, counted, remark, reported, stdout
 from .sizes import bytes_text, print_json
@@ -138,12 +144,21 @@ def _print_ring(info: RingInfo) -> None:
     if info.damaged is not None:
         console.print(f"{heading}, [red]cannot be read[/]\n  {escape(info.damaged)}")
         return
-    console.print(f"{heading}, owner {_owner(info.owner_pid, info.owner_alive)}")
+    state = "alive" if info.owner_alive else "gone"
+    console.print(f"{heading}, owner {_owner(info.owner_pid, state)}")
     event = f"{info.item_size} B {info.dtype_text}"
     console.print(f"  {info.capacity:,} events of {escape(event)}, {info.producers} producer")
     console.print(f"  {info.cursor:,} published{', ended' if info.ended else ''}")
+    for producer in info.producer_handles:
+        _print_producer(console, producer)
     for consumer in info.consumers:
         _print_consumer(console, consumer)
+
+
+def _print_producer(console: Console, info: ProducerInfo) -> None:
+    claim = f", claims {info.claim[0]:,} to {info.claim[1] - 1:,}" if info.claim else ""
+    fenced = ", declared dead" if info.fenced else ""
+    console.print(f"  producer: owner {_owner(info.pid, info.state)}{claim}{fenced}")
 
 
 def _print_board(info: BoardInfo) -> None:
@@ -157,11 +172,14 @@ def _print_board(info: BoardInfo) -> None:
 
 def _print_consumer(console: Console, info: ConsumerInfo) -> None:
     after = f" after {', '.join(info.after)}" if info.after else ""
-    owner = _owner(info.pid, info.alive)
+    owner = _owner(info.pid, info.state)
     console.print(f"  consumer {escape(info.name + after)}: {info.depth:,} unread, owner {owner}")
 
 
-def _owner(pid: int, alive: bool) -> str:
-    if alive:
+def _owner(pid: int, state: str) -> str:
+    """`state` as in ConsumerInfo."""
+    if state == "alive":
         return f"[green]{pid} alive[/]"
+    if state == "stopped":
+        return f"[yellow]{pid} stopped[/]"
     return f"[red]{pid} dead[/]" if pid else "[red]gone[/]"

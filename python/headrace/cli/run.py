@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from headrace.compose import Pipeline
+from headrace.compose import Topology
+from headrace.compose.topology import machines_of
 from headrace.errors import HeadraceError, StepError, UsageError
 from headrace.machine import Machine
 from headrace.tabular import STDIO, Source, as_record, open_source, same_file
@@ -20,9 +21,9 @@ from .bar import progress_bar
 from .console import FAILED, counted, remark, report, reported, stderr, stdout
 from .dead import DeadLetterFile
 from .interrupts import exit_code, forget, terminable
-from .job import Tally, stages_of, work
-from .loading import load
-from .options import OnError, Options, Step
+from .job import Tally, work
+from .loading import load_topology
+from .options import OnError, Options, Place, StartMethod, Step
 from .output import Output, written
 from .running import running
 from .summary import Done, print_summary
@@ -35,7 +36,7 @@ def run(
         str,
         typer.Argument(
             metavar="APP",
-            help="The machine: `module:machine` or `file.py:machine`. A pipeline works as well.",
+            help="The machine: `module:machine` or `file.py:machine`. Topologies work as well.",
         ),
     ],
     input_file: Annotated[
@@ -72,11 +73,22 @@ def run(
             "Default: beside the output, with .dead.csv for an ending.",
         ),
     ] = None,
+    place: Annotated[
+        Place, typer.Option(help="Each stage in a thread, or in a process of its own.")
+    ] = Place.THREADS,
+    start_method: Annotated[
+        StartMethod | None,
+        typer.Option(
+            metavar="HOW",
+            help="How processes start: fork, spawn or forkserver. Default: the interpreter's.",
+        ),
+    ] = None,
 ) -> None:
     """The command; its help text is in helptext.py."""
     options = Options(
-        application, input_file, output_file, batch, step, capacity, on_error, dead_letters
-    )
+        application, input_file, output_file, batch, step, capacity, on_error, dead_letters,
+        place, start_method,
+    )  # fmt: skip
     with reported():
         _check(options)
         _Job(options).run()
@@ -91,6 +103,8 @@ def _check(options: Options) -> None:
         )
     if options.dead_letters is not None and options.on_error is not OnError.DEAD_LETTER:
         raise UsageError("--dead-letters goes with --on-error dead_letter")
+    if options.start_method is not None and options.place is not Place.PROCESSES:
+        raise UsageError("--start-method goes with --place processes")
     output, dead = options.output_file, options.dead_letter_file()
     for file, what in ((output, "outputs"), (dead, "dead letters")):
         if file not in (None, STDIO) and same_file(options.input_file, str(file)):
@@ -109,17 +123,16 @@ class _Job:
 
     def run(self) -> None:
         options = self._options
-        machine = load(options.application)
-        stages = stages_of(machine)
+        machine = load_topology(options.application)
         with ExitStack() as stack:
-            dtype = as_record(stages[0].event, "value")
+            dtype = as_record(machine.event, "value")
             source = stack.enter_context(open_source(options.input_file, dtype))
             self._tell_notes(source)
-            output = Output(options.output_file, stages[-1])
+            output = Output(options.output_file, machine)
             stack.callback(output.abort)
             dead = None
             if (file := options.dead_letter_file()) is not None:
-                dead = DeadLetterFile(file, stages)
+                dead = DeadLetterFile(file, machines_of(machine))
                 stack.callback(dead.abort)
             with self._told_when_stopped(source, output):
                 done = self._run(machine, source, output, dead)
@@ -129,7 +142,7 @@ class _Job:
 
     def _run(
         self,
-        machine: Machine | Pipeline,
+        machine: Machine | Topology,
         source: Source,
         output: Output,
         dead: DeadLetterFile | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from headrace.compose import Pipeline
+from headrace.compose import Topology
 from headrace.errors import HeadraceError, UsageError
 from headrace.machine import Machine
 from headrace.runtime import Engine
@@ -18,7 +18,7 @@ GRACE_SECONDS = 1.0  # for the step under way at Ctrl-C
 
 
 @contextmanager
-def running(machine: Machine | Pipeline, options: Options, tally: Tally) -> Iterator[Engine]:
+def running(machine: Machine | Topology, options: Options, tally: Tally) -> Iterator[Engine]:
     """An engine that is closed at the end; after a failure `tally` knows how far it came.
 
     After Ctrl-C it is not waited for longer than a moment: a step may take for ever, and the thread
@@ -35,13 +35,15 @@ def running(machine: Machine | Pipeline, options: Options, tally: Tally) -> Iter
     engine.close()
 
 
-def _start(machine: Machine | Pipeline, options: Options) -> Engine:
+def _start(machine: Machine | Topology, options: Options) -> Engine:
     try:
         return Engine(
             machine,
             options.capacity,
             step=options.step and options.step.value,
             on_error=options.on_error.value,
+            place=options.place.value,
+            start_method=options.start_method and options.start_method.value,
         )
     except (HeadraceError, MemoryError):
         raise

@@ -8,13 +8,14 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from headrace.compose import Pipeline
+from headrace.compose import Pipeline, Topology, lay_out
+from headrace.compose.topology import machines_of
 from headrace.errors import MachineError
 from headrace.machine import Machine
 from headrace.state import state_digest
 
-from .job import Tally, stages_of
-from .options import Options
+from .job import Tally
+from .options import Options, Place
 
 PERCENTILES = (50, 99, 99.9)
 
@@ -24,7 +25,7 @@ class Done:
     """A job that went well: what was asked for, and what it came to."""
 
     options: Options
-    machine: Machine | Pipeline
+    machine: Machine | Topology
     tally: Tally
     seconds: float
     state: Any
@@ -39,7 +40,7 @@ def print_summary(console: Console, done: Done) -> None:
     output = options.output_file
     where = f" to {_name(output, 'stdout')}" if output else ", not written"
     lines = {
-        "machine": " >> ".join(_form(stage, options) for stage in stages_of(done.machine)),
+        **_machines(done.machine, options),
         "events in": f"{tally.events:,} from {_name(options.input_file, 'stdin')}",
         "outputs": f"{tally.outputs:,}{where}",
         "whole job": f"{done.seconds:.3f} s, {_rate(tally.events, done.seconds)}",
@@ -52,6 +53,19 @@ def print_summary(console: Console, done: Done) -> None:
     lines["state digest"] = _digest(done.state)
     for label, text in lines.items():
         console.print(f"[bold]{label:<16}[/]{escape(text)}")
+
+
+def _machines(machine: Machine | Topology, options: Options) -> dict[str, str]:
+    """What ran, and the forms of the steps; and where, if that was asked for."""
+    forms = [_form(one, options) for one in machines_of(machine)]
+    if isinstance(machine, Machine | Pipeline):
+        lines = {"machine": " >> ".join(forms)}
+    else:
+        lines = {"topology": repr(machine), "machines": ", ".join(forms)}
+    if options.place is Place.PROCESSES:
+        count = len(lay_out(machine).stages)
+        lines["place"] = f"{count} worker process{'es' * (count > 1)}"
+    return lines
 
 
 def _form(machine: Machine, options: Options) -> str:

@@ -141,5 +141,3 @@ def _text(item: Text) -> str:
 def _written(text: str, columns: int, x: float, y: float, style: str) -> str:
     kind = f' class="{style}"' if style else ""
     return f'<text{kind} x="{_n(x)}" y="{_n(y)}">{escape(cut(text, columns))}</text>'
-
-

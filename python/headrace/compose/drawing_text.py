@@ -130,7 +130,8 @@ def _mermaid_text(*lines: str) -> str:
     return '"' + "<br/>".join(_MARKUP.sub(_entity, line) for line in lines) + '"'
 
 
-_MARKUP = re.compile(r"[\"#;&<>`\\*_~$|{}\[\]]")
+# An underscore within a word, as in most names, is none.
+_MARKUP = re.compile(r"[\"#;&<>`\\*~$|{}\[\]]|_(?![^\W_])|(?<![^\W_])_")
 
 
 def _entity(found: re.Match[str]) -> str:

@@ -144,7 +144,8 @@ def picture_of(topology: Part) -> Shape:
     labels: tuple[Label | None, ...] = (label,)
     if topology.output is not None:
         label = label_of(topology.output)
-        parts, labels = (*parts, Node(ENDS, "outputs", tip=label.tip, leaves=False)), (*labels, label)
+        end = Node(ENDS, "outputs", tip=label.tip, leaves=False)
+        parts, labels = (*parts, end), (*labels, label)
     return flat(parts, labels)
 
 

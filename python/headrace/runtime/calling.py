@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from headrace.errors import HeadraceError, StepError, WaitTimeout
+from headrace.errors import HeadraceError, InputFull, RingEnded, StepError, WaitTimeout
 from headrace.journal.notes import Called
 from headrace.runtime.answers import Answers, Entry
 from headrace.runtime.calls import Call, Calls
@@ -19,17 +19,39 @@ class Calling(Waits):
 
     _calls: Calls
     _answers: Answers
+    _on_full: str
+    _dropped: int
 
-    def _publish(self, array: Records, deadline: Deadline) -> int:
-        """Put events into the ring; the sequence of the first."""
+    def _publish(self, array: Records, deadline: Deadline, *, called: bool = False) -> int:
+        """Put events into the ring; the sequence of the first. A `called` one is never dropped."""
         with self._hold(deadline):
             self._check_running()
             try:
                 return self._line.producer.publish(array, 0)
+            except RingEnded:  # by a stage that has halted meanwhile
+                self._check_running()
+                raise
             except WaitTimeout as full:
                 if self._journaling is not None:
                     self._journaling.published()  # there is room only when it has moved on
+                if self._on_full != "block":
+                    return self._leave_out(array, getattr(full, "published", 0), called)
                 return self._publish_rest(array, deadline, full)
+
+    def _leave_out(self, array: Records, published: int, called: bool) -> int:
+        """The ring is full, and nobody is to wait; the sequence of the first that is in it."""
+        self._failures.check()
+        published += self._line.producer.try_publish(array[published:])
+        if self._on_full == "drop" and not called:
+            self._dropped += len(array) - published
+            self._line.count_dropped(len(array) - published)
+            return self._line.producer.sequence - published
+        full = InputFull(
+            f"the input ring is full: {published:,} of {len(array):,} events are published"
+            f"{who_is_waited_for(self._line.output_ring)}"
+        )
+        full.published = published
+        raise full
 
     def _publish_rest(self, array: Records, deadline: Deadline, full: WaitTimeout) -> int:
         """What was begun, and did not find room for all of it."""
@@ -54,6 +76,9 @@ class Calling(Waits):
             try:
                 sequence = self._line.producer.publish(array[done:], min(deadline.left(), 0.1))
                 return sequence if first < 0 else first
+            except RingEnded:
+                self._check_running()
+                raise
             except WaitTimeout as error:
                 full = error
 
@@ -70,7 +95,7 @@ class Calling(Waits):
         if self._journaling is not None:
             self._journaling.note(note)
         try:
-            self._publish(array, deadline)
+            self._publish(array, deadline, called=True)
         except BaseException:
             if self._line.producer.sequence == sequence:  # it was not published
                 self._calls.cancel(sequence)

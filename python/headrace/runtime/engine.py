@@ -13,37 +13,38 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from headrace.compose import Layout, Pipeline, Topology, as_topology, lay_out
+from headrace.compose import Layout, Topology, as_topology, lay_out
 from headrace.errors import StepError, UsageError, WaitTimeout
 from headrace.journal import Journal
 from headrace.journal.recovery import Recovery
 from headrace.journal.settings import as_journal
 from headrace.machine import Machine
-from headrace.replay import Fold, fold_of
 from headrace.ringbuffer import Ring, WaitStrategy
 from headrace.runtime.answers import Answers, check_client
 from headrace.runtime.calls import Calls
-from headrace.runtime.deadline import deadline_after
+from headrace.runtime.deadline import Deadline, deadline_after
 from headrace.runtime.failures import DeadLetter, Failures, check_options
 from headrace.runtime.journaling import Journaling
 from headrace.runtime.kept_letters import KeptLetters
-from headrace.runtime.line import Line
-from headrace.runtime.net import Net
+from headrace.runtime.making import make_line
 from headrace.runtime.opening import Opening
 from headrace.runtime.outlet import who_is_waited_for
 from headrace.runtime.placing import Place, Placement, place_stages
 from headrace.runtime.process import this_process
-from headrace.runtime.progress import LOOK_SECONDS, Progress
+from headrace.runtime.progress import LOOK_SECONDS
 from headrace.runtime.reinjecting import Reinjecting
+from headrace.runtime.setup import Setup
 from headrace.runtime.stage import Records
 from headrace.runtime.waits import output_id
 from headrace.supervision import Supervisor
 
 CLIENTS_MAX = 10_000
+ABANDON_SECONDS = 5.0  # for what was begun when the rest could not be started
 
 
 class Engine(Reinjecting):
-    """Runs a machine, or a pipeline of machines, each single-writer in a thread of its own.
+    """Runs a machine, or a topology of machines, each single-writer in a thread of its own, or in
+    a process of its own.
 
     `capacity`: events in each ring, a power of two. `step`: "python", "batch" or "native", where a
     machine has several; None takes the fastest it has. `wait`: how idle stages wait (default:
@@ -56,6 +57,17 @@ class Engine(Reinjecting):
     leaves before its input is safe, and a crash loses nothing that was acknowledged.
     `dead_letters`: a folder, or a Journal, in which dead letters are kept as well, safe before the
     engine goes past their events; `DeadLetters` reads it, `reinject` publishes one again.
+    `on_full`: what `publish` does when the input ring is full: "block" waits, "drop" leaves out
+    what does not fit, and counts it in `dropped`, "error" raises InputFull.
+
+    `place`: "threads", "processes", or a dict by the name of stage or machine. A worker process
+    that dies is followed by another one, which goes on where it was, with the state that the
+    journal gives (without one: the initial state, as the log says); an event that kills its worker
+    three times is a failed step. `cores`: numbers of cores, given to the stages in turn.
+    `start_method`: of processes, as in multiprocessing. `supervisor`: a Supervisor without
+    children, whose strategy, intensity and period are for the workers (by default "one_for_one",
+    10 restarts in 5 seconds); if it gives up, that is WorkerDied. `paused_max`: seconds that a
+    worker may be paused (SIGSTOP) until it is killed and replaced; None: for ever.
 
     All methods may be called from any thread of the process that made it, not after a fork.
     Usable as a context manager; leaving it closes. Raises MachineError, CapacityError, UsageError;
@@ -79,9 +91,11 @@ class Engine(Reinjecting):
         cores: Sequence[int] | None = None,
         start_method: str | None = None,
         supervisor: Supervisor | None = None,
+        paused_max: float | None = None,
+        on_full: str = "block",
         dead_letters: str | os.PathLike[str] | Journal | None = None,
     ) -> None:
-        check_options(on_error, dead_letters, keep_outputs, dead_letters_max)
+        check_options(on_error, on_full, dead_letters, keep_outputs, dead_letters_max)
         layout = lay_out(as_topology(machine), in_order=journal is not None)
         placement = place_stages(layout, place, cores)
         self._event = machine.event
@@ -93,6 +107,8 @@ class Engine(Reinjecting):
         self._process = this_process()
         self._calls = Calls()
         self._publishing = threading.RLock()
+        self._on_full = on_full
+        self._dropped = 0
         self._closed = False  # nothing more is taken
         self._finished = False  # all is stepped over, and the rings are left
         self._journaling: Journaling | None = None
@@ -100,81 +116,58 @@ class Engine(Reinjecting):
         self._recovered: list[Records] = []  # outputs made again, and not taken yet
         settings = None if journal is None else as_journal(journal)
         self._answers = Answers(CLIENTS_MAX if settings is None else settings.clients_max)
-        opening = None
-        kept = None if dead_letters is None else KeptLetters(dead_letters, layout)
-        self._letters = kept
+        self._letters = None if dead_letters is None else KeptLetters(dead_letters, layout)
+        setup = Setup(
+            step, capacity, wait, name, keep_outputs, start_method, supervisor, paused_max
+        )
+        self._opening: Opening | None = None
         try:
-            if settings is not None:
-                keep = self._recovered.append if keep_outputs else None
-                look = None if kept is None else kept.look_at
-                opening = Opening(
-                    settings, machine, step, self._failures, self._answers, keep, look
-                )
-            self._line = self._make_line(
-                opening, step, capacity, wait, name, keep_outputs, layout, placement, start_method,
-                supervisor,
-            )
-            if opening is not None:
-                self._recovery = opening.recovery
-                self._journaling = Journaling(opening, self._line, self._failures.halt)
-            if kept is not None:
-                kept.begin(opening, self._failures, self._journaling)
-            if self._journaling is not None:
-                self._journaling.start()
+            self._open(settings, setup, layout, placement)
         except BaseException:
-            if kept is not None:
-                kept.close()
-            if opening is not None:
-                opening.release()
+            if self._letters is not None:
+                self._letters.close()
+            if self._opening is not None:
+                self._opening.release()
             raise
-        self._line.start()
 
-    def _make_line(
-        self,
-        opening: Opening | None,
-        step: str | None,
-        capacity: int,
-        wait: WaitStrategy | None,
-        name: str | None,
-        keep_outputs: int,
-        layout: Layout,
-        placement: Placement,
-        start_method: str | None,
-        supervisor: Supervisor | None,
-    ) -> Line | Net:
-        """Machines one behind the other, in threads, are a line; all else is a net."""
-        if isinstance(self.machine, Machine | Pipeline) and not placement.special:
-            return Line(
-                Fold(self.machine, step) if opening is None else opening.fold,
-                capacity=capacity,
-                wait=wait,
-                name=name,
-                keep_outputs=keep_outputs,
-                on_failure=self._on_failure,
-                on_crash=self._failures.halt,
-                progress=Progress(),
-                calls=self._calls,
-                answers=self._answers,
+    def _open(
+        self, settings: Journal | None, setup: Setup, layout: Layout, placement: Placement
+    ) -> None:
+        """Recover from the journal, if there is one, and start everything."""
+        kept = self._letters
+        if settings is not None:
+            keep = self._recovered.append if setup.keep_outputs else None
+            look = None if kept is None else kept.look_at
+            opening = Opening(
+                settings, self.machine, setup.step, self._failures, self._answers, keep, look
             )
-        return Net(
+            self._opening = opening
+        self._line = make_line(
+            self.machine,
             layout,
             placement,
-            fold_of(self.machine, step) if opening is None else opening.fold,
-            step=step,
-            capacity=capacity,
-            wait=wait,
-            name=name,
-            keep_outputs=keep_outputs,
-            start_method=start_method,
-            supervisor=supervisor,
+            setup,
+            self._opening,
             on_failure=self._on_failure,
             on_crash=self._failures.halt,
-            progress=Progress(),
             calls=self._calls,
             answers=self._answers,
             hold=self._hold,
-            journal=None if opening is None else opening.settings,
         )
+        if self._opening is not None:
+            self._recovery = self._opening.recovery
+            self._journaling = Journaling(self._opening, self._line, self._failures.halt)
+        if kept is not None:
+            kept.begin(self._opening, self._failures, self._journaling)
+        if self._journaling is not None:
+            self._journaling.start()
+        try:
+            self._line.start()
+        except BaseException:
+            self._line.abandon()
+            if self._journaling is not None:
+                self._journaling.join(Deadline(ABANDON_SECONDS))
+            raise
 
     def _on_failure(self, error: StepError, event: Records) -> bool:
         """A step failed, says its stage's thread; whether to go on with the next event."""
@@ -334,6 +327,11 @@ class Engine(Reinjecting):
     def durable(self) -> int:
         """All inputs before this one are as safe as the journal's level says; 0 without one."""
         return 0 if self._journaling is None else self._journaling.recorder.durable
+
+    @property
+    def dropped(self) -> int:
+        """How many events were left out because the input ring was full (`on_full="drop"`)."""
+        return self._dropped
 
     @property
     def dead_letters(self) -> tuple[DeadLetter, ...]:

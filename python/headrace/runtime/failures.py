@@ -70,10 +70,14 @@ class Failures:
             raise self.halted_by.with_traceback(self._traceback)
 
 
-def check_options(on_error: Any, dead_letters: Any, keep_outputs: Any, letters_max: Any) -> None:
+def check_options(
+    on_error: Any, on_full: Any, dead_letters: Any, keep_outputs: Any, letters_max: Any
+) -> None:
     """Raise UsageError for what an engine cannot be made with."""
     if on_error not in ("halt", "dead_letter") and not callable(on_error):
         raise UsageError(f"on_error must be 'halt', 'dead_letter' or a function, not {on_error!r}")
+    if on_full not in ("block", "drop", "error"):
+        raise UsageError(f"on_full must be 'block', 'drop' or 'error', not {on_full!r}")
     if dead_letters is not None and on_error != "dead_letter":
         raise UsageError("dead_letters is where they are kept: it needs on_error='dead_letter'")
     for what, count in (("keep_outputs", keep_outputs), ("dead_letters_max", letters_max)):

@@ -14,15 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from headrace.compose import Pipeline, Topology
+from headrace.compose import Pipeline, Topology, lay_out
 from headrace.errors import RingClosed, StepError
 from headrace.events import record_dtype
 from headrace.journal.states import Classes, known_classes
 from headrace.machine import Machine
+from headrace.metrics import Board
 from headrace.replay import Fold
 from headrace.ringbuffer import Ring, WaitStrategy
 from headrace.runtime.answers import Answers
 from headrace.runtime.backlog import Backlog
+from headrace.runtime.boards import make_board
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.keeper import Cut, StageCut
@@ -63,6 +65,9 @@ class Line:
         self.on_outputs: Callable[[], None] | None = None  # outputs are published, or going to be
         self.closing = False
         self.output_dtype: np.dtype[Any] = np.dtype([])  # of the last machine's records, if any
+        self._name = name
+        self._layout = lay_out(fold.machine)
+        self._board: Board | None = None
         self._calls = calls
         self._answers = answers
         self._outlets: dict[Stage, Outlet] = {}
@@ -121,8 +126,23 @@ class Line:
         return ring
 
     def start(self) -> None:
+        if self._name is not None:
+            self._board = make_board(self._name, self._layout, self.rings, self.stages)
         for stage in self.stages:
             stage.start()
+
+    def abandon(self) -> None:
+        """It could not be started: nobody is to wait for it."""
+        for ring in self.rings:
+            ring.end()
+            ring.close()
+        if self._board is not None:
+            self._board.close()
+
+    def count_dropped(self, count: int) -> None:
+        """Events were left out at the edge."""
+        if self.stages[0].gauge is not None:
+            self.stages[0].gauge.dropped(count)
 
     @property
     def machines(self) -> list[Machine]:
@@ -254,6 +274,8 @@ class Line:
             stage.leave()
         for outlet in self._outlets.values():
             outlet.close()
+        if self._board is not None:
+            self._board.close()
         for ring in self.rings:
             with contextlib.suppress(RingClosed):  # somebody has closed it, and thus its name
                 ring.unlink()

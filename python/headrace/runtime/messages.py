@@ -65,8 +65,12 @@ class Decision(msgspec.Struct, tag=True, frozen=True):
     go_on: bool
 
 
+class ReadersGone(msgspec.Struct, tag=True, frozen=True):
+    """Who reads what the worker puts out has halted, and lets go of nothing any more."""
+
+
 FromWorker = Failed | Crashed | Started | Ended | State
-ToWorker = GiveState | Decision
+ToWorker = GiveState | Decision | ReadersGone
 
 _from_worker = msgspec.msgpack.Decoder(FromWorker)
 _to_worker = msgspec.msgpack.Decoder(ToWorker)

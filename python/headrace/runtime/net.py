@@ -11,6 +11,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,23 +23,26 @@ from headrace.events import record_dtype
 from headrace.journal.settings import Journal
 from headrace.journal.states import known_classes
 from headrace.machine import Machine
-from headrace.metrics import Board, describe
+from headrace.metrics import Board
 from headrace.replay import Fold
-from headrace.ringbuffer import Ring, WaitStrategy, liveness
+from headrace.ringbuffer import Ring
 from headrace.runtime.answers import Answers
+from headrace.runtime.boards import make_board
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.keeper import Cut, StageCut
 from headrace.runtime.marks import Marks
 from headrace.runtime.outlet import Outlet, evict_the_dead
-from headrace.runtime.overseer import Overseer, RemoteStage
+from headrace.runtime.overseer import Overseer
 from headrace.runtime.placing import Placement, pin
 from headrace.runtime.progress import Progress
+from headrace.runtime.remote import RemoteStage
+from headrace.runtime.setup import Setup
 from headrace.runtime.sources import source_of
 from headrace.runtime.stage import Hooks, Records, Stage
 from headrace.runtime.tail import Tail
+from headrace.runtime.winding_down import winding_down
 from headrace.runtime.worker import WorkerSpec
-from headrace.supervision import Supervisor
 
 _numbers = itertools.count()
 _LOOK_FIRST, _LOOK_LAST = 0.00002, 0.001  # seconds between looks at what other processes do
@@ -57,21 +61,15 @@ class Net:
         layout: Layout,
         placement: Placement,
         fold: Fold,
+        setup: Setup,
+        journal: Journal | None,
         *,
-        step: str | None,
-        capacity: int,
-        wait: WaitStrategy | None,
-        name: str | None,
-        keep_outputs: int,
-        start_method: str | None,
-        supervisor: Supervisor | None,
         on_failure: Callable[[StepError, Records], bool],
         on_crash: Callable[[BaseException], None],
         progress: Progress,
         calls: Calls,
         answers: Answers,
         hold: Callable[[Deadline], Any],
-        journal: Journal | None,
     ) -> None:
         self.layout = layout
         self.closing = False
@@ -89,32 +87,28 @@ class Net:
         self._board: Board | None = None
         self._left: dict[str, Any] | None = None  # what the rings said before they were left
         self._progress = progress
-        self._named = name
-        self._base = name
-        if name is None and placement.any_remote:
+        self._base = setup.name
+        if setup.name is None and placement.any_remote:
             self._base = f"engine-{os.getpid()}-{next(_numbers)}"
         self._rings: dict[int, Ring] = {}
         self._marks: dict[int, Marks] = {}  # of stages that read several rings
         self._outlets: dict[Any, Outlet] = {}
         self.stages: list[Stage | RemoteStage] = []
         self._overseer: Overseer | None = None
+        on_failure, on_crash = winding_down(on_failure, on_crash, self._end_inputs)
         self._hooks = Hooks(on_failure, on_crash, _nothing, self._emit, progress.moved)
         try:
-            self._make_rings(capacity)
+            self._make_rings(setup.capacity)
             if layout.outlet is not None:
                 self.backlog = Tail(
-                    layout, self._rings, self._sequence_of, keep_outputs, calls, answers
+                    layout, self._rings, self._sequence_of, setup.keep_outputs, calls, answers
                 )
             if placement.any_remote:
                 _check_other_processes_find(journal)
-                self._overseer = Overseer(
-                    start_method, supervisor, on_failure, on_crash, progress.moved
-                )
+                self._overseer = Overseer(setup, on_failure, on_crash, progress.moved)
             for stage in layout.stages:
-                if placement.remote[stage.index]:
-                    self.stages.append(self._remote(stage, step, wait))
-                else:
-                    self.stages.append(self._local(stage, step, wait))
+                make = self._remote if placement.remote[stage.index] else self._local
+                self.stages.append(make(stage, setup))
         except BaseException:
             for ring in self.rings:
                 ring.close()
@@ -147,7 +141,7 @@ class Net:
         last = self.layout.outlet == Read(ring)
         return f"{self._base}.{'out' if last else ring}"
 
-    def _local(self, stage: StageLayout, step: str | None, wait: WaitStrategy | None) -> Stage:
+    def _local(self, stage: StageLayout, setup: Setup) -> Stage:
         marks = self._marks.get(stage.index)
         made = Stage(
             stage.machine,
@@ -155,22 +149,20 @@ class Net:
             self._hooks,
             self._fold.steppers[stage.index],
             self._fold.made[stage.index],
-            source_of(self.layout, stage, self._rings, wait, self._sequence_of, marks),
+            source_of(self.layout, stage, self._rings, setup.wait, self._sequence_of, marks),
             name=stage.name,
             depth=stage.depth,
             depth_in=stage.depth_in,
         )
         core = self._placement.cores[stage.index]
-        made.on_start = lambda: self._begin(made, core)
+        made.on_start = lambda: pin(core)
         if stage.output is not None:
             made.output_ring = self._rings[stage.output]
             last = self.layout.outlet is not None and stage.output in rings_of(self.layout.outlet)
             self._outlets[made] = Outlet(made.output_ring, self.backlog if last else None)
         return made
 
-    def _remote(
-        self, stage: StageLayout, step: str | None, wait: WaitStrategy | None
-    ) -> RemoteStage:
+    def _remote(self, stage: StageLayout, setup: Setup) -> RemoteStage:
         for ring in rings_of(stage.source):  # its place, before anything is published
             self._rings[ring].consumer(stage.name).detach()
         names = {index: ring.name for index, ring in self._rings.items()}
@@ -178,8 +170,8 @@ class Net:
         spec = WorkerSpec(
             self.layout.topology,
             stage.index,
-            step,
-            wait,
+            setup.step,
+            setup.wait,
             names,
             marks,
             self._placement.cores[stage.index],
@@ -189,31 +181,30 @@ class Net:
             self._fold.passed_over,
         )
         assert self._overseer is not None
-        remote = RemoteStage(stage, spec, self._overseer, lambda: self._sequence_of(stage))
+        remote = RemoteStage(stage, spec, lambda: self._sequence_of(stage))
+        self._overseer.add(remote)
+        remote.step_kind = self._fold.steppers[stage.index].kind
         remote.ring = self._rings[rings_of(stage.source)[0]]
-        remote.output_ring = None if stage.output is None else self._rings[stage.output]
+        if stage.output is not None:
+            remote.output_ring = self._rings[stage.output]
+            remote.readers_gone = partial(self._reader_halted, stage.output)
         return remote
+
+    def _end_inputs(self) -> None:
+        with contextlib.suppress(RingClosed):
+            self._rings[INPUT].end()
 
     def start(self) -> None:
         """Start all stages, the last ones first: who is fed is there before who feeds."""
         if self._base is not None:
-            names = {index: ring.name for index, ring in self._rings.items()}
-            steps = [stepper.kind for stepper in self._fold.steppers]
-            topology = describe(self.layout, names, steps)
-            self._board = Board.create(self._base, topology, [each.name for each in self.stages])
-            for index, stage in enumerate(self.stages):
-                stage.gauge = self._board.stage(index)
+            rings = list(self._rings.values())
+            self._board = make_board(self._base, self.layout, rings, self.stages)
         if self._overseer is not None:
             self._overseer.start()
         for stage in reversed(self.stages):
             stage.start()
 
     # What local stages call, from their threads.
-
-    def _begin(self, stage: Stage, core: int | None) -> None:
-        pin(core)
-        if stage.gauge is not None:
-            stage.gauge.begin(*liveness.myself())
 
     def _emit(self, stage: Stage, records: Records) -> None:
         if self.wait_safe is not None and self._is_last(stage):
@@ -230,12 +221,16 @@ class Net:
         assert ring is not None
         readers = self.layout.readers(ring)
         if readers:
-            return all(self.stages[reader.index].stopped for reader in readers)
+            return self._reader_halted(ring)
         if self.closing:
             evict_the_dead(self._rings[ring])
         return False
 
     # From any thread.
+
+    def _reader_halted(self, ring: int) -> bool:
+        """Whether a reader has stopped: before its ring has ended, only a halt makes it do so."""
+        return any(self.stages[reader.index].stopped for reader in self.layout.readers(ring))
 
     def _sequence_of(self, stage: StageLayout) -> int:
         """How many events of its own stream a stage has let go of."""
@@ -352,6 +347,22 @@ class Net:
             self.backlog.rolling = xxhash.xxh3_64()
         self._since = at
         return Cut(at, parts, since, rolling.intdigest(), self._answers.before(at), last)
+
+    def abandon(self) -> None:
+        """It could not be started: nobody is to wait for it."""
+        if self._overseer is not None:
+            self._overseer.close()
+        for ring in self.rings:
+            ring.end()
+            ring.close()
+        if self._board is not None:
+            self._board.close()
+
+    def count_dropped(self, count: int) -> None:
+        """Events were left out at the edge."""
+        gauge = self.stages[0].gauge
+        if gauge is not None:
+            gauge.dropped(count)
 
     def leave_rings(self) -> None:
         """Consumers that others made of the rings keep them until they have read all there is."""

@@ -11,27 +11,32 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from typing import Any
 
 import numpy as np
 
-from headrace.compose.layout import StageLayout
-from headrace.engine.gauges import StageGauge
-from headrace.errors import StateError, StepError, UsageError, WorkerDied
-from headrace.journal.states import decode_state, known_classes
-from headrace.machine import Machine
-from headrace.ringbuffer import Ring, liveness
+from headrace.errors import (
+    HeadraceError,
+    StartFailed,
+    StepError,
+    UsageError,
+    WorkerDied,
+)
+from headrace.ringbuffer import liveness
 from headrace.runtime import messages
+from headrace.runtime.pauses import PauseWatch
 from headrace.runtime.poison import PoisonWatch
-from headrace.runtime.worker import WorkerSpec, run_worker
+from headrace.runtime.remote import RemoteStage, WorkerRun
+from headrace.runtime.setup import Setup
+from headrace.runtime.worker import run_worker
 from headrace.supervision import Child, Supervisor
 from headrace.supervision.exits import NORMAL, Exit
 from headrace.supervision.live import Tree
-from headrace.supervision.running import Ending, OnExit
 
 log = logging.getLogger("headrace.runtime")
 
@@ -42,153 +47,35 @@ _LOOK_SECONDS = 0.05
 OnFailure = Callable[[StepError, Any], bool]
 
 
-class WorkerRun:
-    """One process of a stage, from its start to its end; what its supervisor knows of it."""
-
-    def __init__(self, name: str, process: Any, pipe: Connection) -> None:
-        self.name = name
-        self.process = process
-        self.pipe = pipe
-        self.ending = Ending()
-
-    def on_exit(self, callback: OnExit) -> None:
-        """Call back when it has ended."""
-        self.ending.on_exit(callback)
-
-    def ask_to_stop(self) -> None:
-        """Its input has ended, or its engine gives up: it has nothing to finish."""
-        self.process.terminate()
-
-    def kill(self) -> None:
-        """End it now."""
-        self.process.kill()
-
-
-class RemoteStage:
-    """A stage in a process of its own, as the engine knows it."""
-
-    def __init__(
-        self,
-        layout: StageLayout,
-        spec: WorkerSpec,
-        overseer: Overseer,
-        sequence: Callable[[], int],
-    ) -> None:
-        self.machine: Machine = layout.machine
-        self.name = layout.name
-        self.ring: Ring | None = None
-        self.output_ring: Ring | None = None
-        self.stopped = False
-        self.restarts = 0
-        self.poison: dict[int, int] = {}  # events, and how many workers they have killed
-        self.spec = spec
-        self.run: WorkerRun | None = None
-        self.finished: WorkerRun | None = None  # whose end was heard
-        self.gauge: StageGauge | None = None
-        self._sequence = sequence
-        self._overseer = overseer
-        self._ended = threading.Event()
-        self._asking = threading.Lock()
-        self._answered = threading.Condition()
-        self._answer: messages.State | None = None
-        self._last: messages.State | None = None
-        self._done: int | None = None  # once the rings are left
-        self._made: int | None = None
-        overseer.add(self)
-
-    def start(self) -> None:
-        """Its supervisor starts it."""
-
-    @property
-    def pid(self) -> int | None:
-        """The process that runs it now."""
-        return None if self.run is None else self.run.process.pid
-
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait for the stage's end; whether it came."""
-        return self._ended.wait(timeout)
-
-    @property
-    def done(self) -> int:
-        """All events of its stream below are stepped, and their outputs are out."""
-        return self._sequence() if self._done is None else self._done
-
-    @property
-    def made(self) -> int:
-        """Output records so far."""
-        if self._made is not None:
-            return self._made
-        return 0 if self.output_ring is None else self.output_ring.cursor
-
-    def leave(self) -> None:
-        """Its place in the rings goes with them."""
-        self._done, self._made = self.done, self.made
-
-    def state(self) -> Any:
-        """A copy of the state between two batches; waits for the worker. Raises StateError."""
-        with self._asking:
-            answer = self._last or self._ask()
-        if answer.error:
-            raise StateError(f"stage {self.name!r}: {answer.error}")
-        return decode_state(answer.state, known_classes(self.machine))
-
-    def _ask(self) -> messages.State:
-        """Ask until there is an answer: who is asked may die, and another one be asked."""
-        with self._answered:
-            self._answer = None
-            while self._answer is None and self._last is None:
-                if self.stopped:
-                    raise StateError(f"stage {self.name!r}: its worker is gone, and its state")
-                self._overseer.send(self, messages.GiveState())
-                self._answered.wait(0.2)
-            answer = self._last or self._answer
-            assert answer is not None
-            return answer
-
-    # What the overseer tells it.
-
-    def answered(self, state: messages.State) -> None:
-        with self._answered:
-            self._answer = state
-            self._answered.notify_all()
-
-    def ended(self, last: messages.State | None) -> None:
-        with self._answered:
-            self._last = last
-            self.stopped = True
-            self._answered.notify_all()
-        self._ended.set()
-
-
 class Overseer:
     """Hears the workers of an engine, whose supervisor starts them, and starts them again.
 
-    `start_method`: "fork", "spawn", "forkserver", or None for the interpreter's default.
-    `supervisor`: of which strategy, intensity and period are taken. Raises UsageError.
+    Of `setup` it takes how processes start, how often they may be started again, and for how long
+    they may be paused. Raises UsageError.
     """
 
     def __init__(
         self,
-        start_method: str | None,
-        supervisor: Supervisor | None,
+        setup: Setup,
         on_failure: OnFailure,
         on_crash: Callable[[BaseException], None],
         moved: Callable[[], None],
     ) -> None:
         try:
-            self._context: Any = multiprocessing.get_context(start_method)
+            self._context: Any = multiprocessing.get_context(setup.start_method)
         except ValueError:
             known = ", ".join(multiprocessing.get_all_start_methods())
             raise UsageError(
-                f"start_method is {start_method!r}; this system has {known}"
+                f"start_method is {setup.start_method!r}; this system has {known}"
             ) from None
-        self._given = supervisor or Supervisor("one_for_one", (), INTENSITY, PERIOD_SECONDS)
+        self._given = setup.supervisor or Supervisor("one_for_one", (), INTENSITY, PERIOD_SECONDS)
         check_supervisor(self._given)
         self._on_failure = on_failure
         self._on_crash = on_crash
         self._moved = moved
         self._stages: list[RemoteStage] = []
         self._poison = PoisonWatch(POISON_RETRIES)
+        self._pauses = PauseWatch(setup.paused_max)
         self._tree: Tree | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="headrace-overseer", daemon=True)
@@ -202,7 +89,7 @@ class Overseer:
         return self._tree
 
     def start(self) -> None:
-        """Start all workers, those first that are fed by others. Raises StartFailed."""
+        """Start all workers, who is fed before who feeds. Raises StartFailed, MachineError."""
         children = [
             Child(stage.name, partial(self._launch, stage), "transient", shutdown=1.0)
             for stage in reversed(self._stages)
@@ -212,7 +99,12 @@ class Overseer:
             given.strategy, children, given.intensity, given.period, name="headrace-workers"
         )
         self._thread.start()
-        self._tree = supervisor.run()
+        try:
+            self._tree = supervisor.run()
+        except StartFailed as error:
+            if isinstance(error.__cause__, HeadraceError):
+                raise error.__cause__ from None
+            raise
         self._tree.on_exit(self._tree_ended)
 
     def _launch(self, stage: RemoteStage) -> WorkerRun:
@@ -234,15 +126,6 @@ class Overseer:
         stage.run = WorkerRun(stage.name, process, ours)
         return stage.run
 
-    def send(self, stage: RemoteStage, message: messages.ToWorker) -> None:
-        """Say something to a worker, if it is there to hear it."""
-        run = stage.run
-        try:
-            if run is not None:
-                run.pipe.send_bytes(messages.encode(message))
-        except OSError:
-            pass  # it is gone, which its end will tell
-
     def close(self) -> None:
         """All stages have ended; let go of their processes."""
         if self._tree is not None:
@@ -259,12 +142,16 @@ class Overseer:
             watched: dict[Any, RemoteStage] = {}
             for stage in self._stages:
                 run = stage.run
+                if run is not stage.told and not stage.stopped and stage.readers_gone():
+                    stage.told = run
+                    stage.send(messages.ReadersGone())
                 if run is not None and run is not stage.finished:
                     watched[run.pipe] = stage
                     watched[run.process.sentinel] = stage
             ready = wait(list(watched), _LOOK_SECONDS)
             for stage in {watched[one] for one in ready}:
                 self._hear(stage)
+            self._pauses.look(self._stages, time.monotonic())
 
     def _hear(self, stage: RemoteStage) -> None:
         """Take all that a worker has said, and then its end, if it has come."""
@@ -286,7 +173,7 @@ class Overseer:
 
     def _take(self, stage: RemoteStage, message: messages.FromWorker) -> None:
         if isinstance(message, messages.Failed):
-            self.send(stage, messages.Decision(self._decide(stage, message)))
+            stage.send(messages.Decision(self._decide(stage, message)))
         elif isinstance(message, messages.State):
             stage.answered(message)
         elif isinstance(message, messages.Ended):
@@ -351,6 +238,8 @@ class Overseer:
         for stage in gone:
             if stage.gauge is not None:
                 stage.gauge.dead()
+            if stage.output_ring is not None:
+                stage.output_ring.end()  # as it would have done itself
             stage.ended(None)
         self._moved()
 

@@ -90,10 +90,16 @@ class Stage:
         self.on_start: Callable[[], None] = _nothing  # called in the stage's thread
         self._hooks = hooks
         self.gauge: StageGauge | None = None  # where it is seen from outside
+        self.gauge_begins: Callable[[], None] = _nothing
         self.poison: Mapping[int, int] = {}  # events that killed its worker, and how often
         self._pace = Pace(max(1, ring.capacity // RING_PARTS))
         self._depth, self._depth_in = depth, depth_in
         self._thread = threading.Thread(target=self.run, name=f"headrace-{self.name}", daemon=True)
+
+    @property
+    def step_kind(self) -> str:
+        """ "python", "batch" or "native"."""
+        return self.stepper.kind
 
     def start(self) -> None:
         self._thread.start()
@@ -126,6 +132,7 @@ class Stage:
     def run(self) -> None:
         """Step until the source has ended, or the engine halts; in the thread that calls it."""
         try:
+            self.gauge_begins()
             self.on_start()
             while not self.source.ended:
                 batch = self._next_batch()

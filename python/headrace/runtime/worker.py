@@ -78,6 +78,7 @@ class Worker:
         self._sending = threading.Lock()
         self._decided = threading.Semaphore(0)
         self._go_on = False
+        self._readers_gone = False
         self._crash: BaseException | None = None
         layout = lay_out(spec.topology, in_order=spec.journal is not None)
         self._layout, self._own = layout, layout.stages[spec.index]
@@ -163,6 +164,8 @@ class Worker:
             if isinstance(message, messages.Decision):
                 self._go_on = message.go_on
                 self._decided.release()
+            elif isinstance(message, messages.ReadersGone):
+                self._readers_gone = True
             else:
                 self._send(self._state())
 
@@ -194,7 +197,7 @@ class Worker:
             assert self._outlet is not None
             if self._is_last and self._waits_for_journal:
                 self._wait_safe(int(records["origin"][-1]) + 1)
-            self._outlet.emit(records, lambda: False)
+            self._outlet.emit(records, lambda: self._readers_gone)
 
     def _wait_safe(self, end: int) -> None:
         """Wait until the journal has let go of all inputs before `end`: then they are safe."""

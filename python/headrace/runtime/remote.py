@@ -1,0 +1,144 @@
+"""A stage that runs in a process of its own, as its engine knows it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from headrace.compose.layout import StageLayout
+from headrace.engine.gauges import StageGauge
+from headrace.errors import StateError
+from headrace.journal.states import decode_state, known_classes
+from headrace.machine import Machine
+from headrace.ringbuffer import Ring, liveness
+from headrace.runtime import messages
+from headrace.runtime.worker import WorkerSpec
+from headrace.supervision.running import Ending, OnExit
+
+
+class WorkerRun:
+    """One process of a stage, from its start to its end; what its supervisor knows of it."""
+
+    def __init__(self, name: str, process: Any, pipe: Connection) -> None:
+        self.name = name
+        self.process = process
+        self.started = liveness.start_time(process.pid) or 0
+        self.pipe = pipe
+        self.ending = Ending()
+
+    def on_exit(self, callback: OnExit) -> None:
+        """Call back when it has ended."""
+        self.ending.on_exit(callback)
+
+    def ask_to_stop(self) -> None:
+        """Its input has ended, or its engine gives up: it has nothing to finish."""
+        self.process.terminate()
+
+    def kill(self) -> None:
+        """End it now."""
+        self.process.kill()
+
+
+class RemoteStage:
+    """A stage in a process of its own, as the engine knows it."""
+
+    def __init__(
+        self,
+        layout: StageLayout,
+        spec: WorkerSpec,
+        sequence: Callable[[], int],
+    ) -> None:
+        self.machine: Machine = layout.machine
+        self.name = layout.name
+        self.ring: Ring | None = None
+        self.output_ring: Ring | None = None
+        self.stopped = False
+        self.restarts = 0
+        self.step_kind = "python"
+        self.poison: dict[int, int] = {}  # events, and how many workers they have killed
+        self.spec = spec
+        self.run: WorkerRun | None = None
+        self.finished: WorkerRun | None = None  # whose end was heard
+        self.gauge: StageGauge | None = None
+        self.readers_gone: Callable[[], bool] = lambda: False
+        self.told: WorkerRun | None = None  # who was told that its readers are gone
+        self._sequence = sequence
+        self._ended = threading.Event()
+        self._asking = threading.Lock()
+        self._answered = threading.Condition()
+        self._answer: messages.State | None = None
+        self._last: messages.State | None = None
+        self._done: int | None = None  # once the rings are left
+        self._made: int | None = None
+
+    def start(self) -> None:
+        """Its supervisor starts it."""
+
+    def send(self, message: messages.ToWorker) -> None:
+        """Say something to the worker, if it is there to hear it."""
+        with contextlib.suppress(OSError):  # it is gone, which its end will tell
+            if self.run is not None:
+                self.run.pipe.send_bytes(messages.encode(message))
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs it now."""
+        return None if self.run is None else self.run.process.pid
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the stage's end; whether it came."""
+        return self._ended.wait(timeout)
+
+    @property
+    def done(self) -> int:
+        """All events of its stream below are stepped, and their outputs are out."""
+        return self._sequence() if self._done is None else self._done
+
+    @property
+    def made(self) -> int:
+        """Output records so far."""
+        if self._made is not None:
+            return self._made
+        return 0 if self.output_ring is None else self.output_ring.cursor
+
+    def leave(self) -> None:
+        """Its place in the rings goes with them."""
+        self._done, self._made = self.done, self.made
+
+    def state(self) -> Any:
+        """A copy of the state between two batches; waits for the worker. Raises StateError."""
+        with self._asking:
+            answer = self._last or self._ask()
+        if answer.error:
+            raise StateError(f"stage {self.name!r}: {answer.error}")
+        return decode_state(answer.state, known_classes(self.machine))
+
+    def _ask(self) -> messages.State:
+        """Ask until there is an answer: who is asked may die, and another one be asked."""
+        with self._answered:
+            self._answer = None
+            while self._answer is None and self._last is None:
+                if self.stopped:
+                    raise StateError(f"stage {self.name!r}: its worker is gone, and its state")
+                self.send(messages.GiveState())
+                self._answered.wait(0.2)
+            answer = self._last or self._answer
+            assert answer is not None
+            return answer
+
+    # What the overseer tells it.
+
+    def answered(self, state: messages.State) -> None:
+        with self._answered:
+            self._answer = state
+            self._answered.notify_all()
+
+    def ended(self, last: messages.State | None) -> None:
+        with self._answered:
+            self._last = last
+            self.stopped = True
+            self._answered.notify_all()
+        self._ended.set()
