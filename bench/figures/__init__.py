@@ -10,6 +10,7 @@ from bench.figures import (
     disruptor,
     exploring,
     journal,
+    killing,
     native,
     processes,
     seeing,
@@ -28,6 +29,7 @@ FIGURES: tuple[Figure, ...] = (
     *calls.FIGURES,
     *steps.FIGURES,
     *journal.FIGURES,
+    *killing.FIGURES,
     *exploring.FIGURES,
     *simulated.FIGURES,
 )
