@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache, partial
 from typing import Any
@@ -12,12 +14,12 @@ import numpy as np
 
 import headrace as hr
 from bench import yardstick
-from bench.cores import cores
+from bench.cores import cores, pin
 from bench.measure import Contestant, Open, Sample, rate_sample
 from bench.stepping import timed
 from headrace.machine import Machine, machine
 from headrace.native import Native
-from headrace.ringbuffer import Backoff, Yield
+from headrace.ringbuffer import Yield
 
 SECONDS = 30.0
 WORD = np.dtype([("word", "<i8")])
@@ -25,6 +27,7 @@ WORK = np.dtype([("key", "<i8"), ("amount", "<i8")])
 SEEN = np.dtype([("count", "<i8"), ("total", "<i8"), ("wrong", "<i8")])
 BUSY = np.dtype([("count", "<i8"), ("total", "<i8"), ("mixed", "<i8"), ("rounds", "<i8")])
 LAP = 1 << 14
+SLOTS = 65536  # of each ring, as by default
 KEYS = 10_000
 
 
@@ -54,12 +57,12 @@ def _pass_slowly(state: Any, word: int) -> tuple[Any, Any]:
 
 
 class Line:
-    """Three machines in an engine that stays open, on two cores; the publisher is on the first."""
+    """Three machines in an engine, on two cores; the publisher is on the first of them."""
 
-    def __init__(self, stack: ExitStack, batch: int, name: str | None = None) -> None:
+    def __init__(self, stack: ExitStack, batch: int, wait: Any = None, name: str | None = None):
         topology = pass_on("first") >> pass_on("second") >> pass_on("third", last=True)
         self._engine = stack.enter_context(
-            hr.Engine(topology, cores=_cores(3), wait=Yield(), keep_outputs=0, name=name)
+            hr.Engine(topology, cores=_cores(3), wait=wait, keep_outputs=0, name=name)
         )
         self._batch = batch
         self._sent = 0
@@ -74,16 +77,37 @@ class Line:
                 publish(words[at : at + batch], SECONDS)
             self._engine.drain(SECONDS)
 
-        seconds, _ = timed(work)
+        with _publisher_pinned():
+            seconds, _ = timed(work)
         self._sent += count
         found = [yardstick.answer(*state.item()) for state in self._engine.state]
         total = self._sent * (self._sent - 1) // 2
         return rate_sample(count, seconds, found, [yardstick.answer(self._sent, total, 0)] * 3)
 
 
-def line(batch: int, start: int) -> Open:
-    """A contestant of three machines."""
-    return lambda stack: Contestant(Line(stack, batch).run, start=start, step=batch)
+def line(batch: int, count: int) -> Sample:
+    """A run of three machines that yield: an engine of its own, or they would do so all the time.
+
+    What is measured begins when all slots of the rings have been written once.
+    """
+    with ExitStack() as stack:
+        made = Line(stack, batch, Yield())
+        made.run(SLOTS)
+        return made.run(count)
+
+
+@contextlib.contextmanager
+def _publisher_pinned() -> Iterator[None]:
+    """This thread on the first of the two cores."""
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    pin(0)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 # -- shards of a step that takes its time ---------------------------------------------------------
@@ -174,13 +198,11 @@ class Shards:
     ) -> None:  # fmt: skip
         topology = hr.shard(made, by=by, n=n) if n > 1 else made
         method = "fork" if place == "processes" else None
-        wait = Backoff() if place == "processes" else Yield()
         self._engine = stack.enter_context(
             hr.Engine(
-                topology, place=place, cores=_cores(n), keep_outputs=0, start_method=method,
-                wait=wait,
+                topology, place=place, cores=_cores(n), keep_outputs=0, start_method=method
             )
-        )  # fmt: skip
+        )
         self._mix = mix
         self._n = n
         self._seen = [0, 0, 0]
@@ -200,7 +222,8 @@ class Shards:
                 self._engine.publish(events[:rest], SECONDS)
             self._engine.drain(SECONDS)
 
-        seconds, _ = timed(publish)
+        with _publisher_pinned():
+            seconds, _ = timed(publish)
         self._add(events, laps)
         self._add(events[:rest], 1)
         states = self._engine.state
@@ -278,7 +301,8 @@ def swaps(how: str, milliseconds: int) -> Sample:
     items = np.array([(index, index + 100) for index in range(ITEMS)], PAIR)
     wanted = [(b, a) for a, b in items.tolist()]  # an odd number of swaps
     if how == "sequential":
-        seconds, found = timed(lambda: [_one_by_one((first, second, third), *item) for item in items.tolist()])
+        machines = first, second, third
+        seconds, found = timed(lambda: [_one_by_one(machines, *item) for item in items.tolist()])
     else:
         topology: Any = first >> second >> third
         if how == "sharded":

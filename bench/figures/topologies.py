@@ -9,7 +9,7 @@ from bench.figures.common import OURS, plain
 from bench.figures.disruptor import LMAX, java
 from bench.measure import Check, Figure
 
-BATCH = 1024
+BATCH = 4096
 STEP_NS, STEP_US = 100, 20
 SEQUENTIAL = "one by one"
 SLEEP_MS = 200  # of the experiment pipelined-state-machines, which the limits are from
@@ -24,7 +24,7 @@ def machines_in_sequence() -> Figure:
     return Figure(
         "machines-in-sequence",
         {
-            ours: topologies.line(BATCH, 64 * BATCH),
+            ours: plain(partial(topologies.line, BATCH), start=16 * BATCH, step=BATCH),
             theirs: java("pipeline", BATCH),
             one: java("pipeline", 1),
         },
