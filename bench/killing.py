@@ -145,4 +145,3 @@ def _wait(engine: hr.Engine, name: str, sequence: int) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"{name} did not get to {sequence}")
         time.sleep(0.0001)
-

@@ -1,11 +1,11 @@
-"""Runs of engines with topologies: pipelines, shards, workers; and of the bare loops beside them."""
+"""Runs of engines with topologies: pipelines, shards, workers; and of loops beside them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import cache, partial
 from typing import Any
@@ -31,9 +31,9 @@ SLOTS = 65536  # of each ring, as by default
 KEYS = 10_000
 
 
-def _cores(count: int) -> list[int]:
-    """The two cores in turns, the second one first: the publisher begins on the first."""
-    return [cores()[(index + 1) % len(cores())] for index in range(count)]
+def _cores(wanted: Iterable[int]) -> list[int]:
+    """Of the two cores the first (0) or the second (1), for each stage."""
+    return [cores()[index % len(cores())] for index in wanted]
 
 
 # -- three native machines, one behind the other --------------------------------------------------
@@ -57,12 +57,12 @@ def _pass_slowly(state: Any, word: int) -> tuple[Any, Any]:
 
 
 class Line:
-    """Three machines in an engine, on two cores; the publisher is on the first of them."""
+    """Three machines in an engine: publisher and first on one core, the others on the second."""
 
     def __init__(self, stack: ExitStack, batch: int, wait: Any = None, name: str | None = None):
         topology = pass_on("first") >> pass_on("second") >> pass_on("third", last=True)
         self._engine = stack.enter_context(
-            hr.Engine(topology, cores=_cores(3), wait=wait, keep_outputs=0, name=name)
+            hr.Engine(topology, cores=_cores((0, 1, 1)), wait=wait, keep_outputs=0, name=name)
         )
         self._batch = batch
         self._sent = 0
@@ -200,7 +200,11 @@ class Shards:
         method = "fork" if place == "processes" else None
         self._engine = stack.enter_context(
             hr.Engine(
-                topology, place=place, cores=_cores(n), keep_outputs=0, start_method=method
+                topology,
+                place=place,
+                cores=_cores(range(1, n + 1)),
+                keep_outputs=0,
+                start_method=method,
             )
         )
         self._mix = mix
@@ -296,7 +300,7 @@ class Swap(hr.Machine):
 
 
 def swaps(how: str, milliseconds: int) -> Sample:
-    """Six items through three swaps, each of which sleeps; `how`: sequential, pipelined, sharded."""
+    """Six items through three swaps that sleep; `how`: "sequential", "pipelined", "sharded"."""
     first, second, third = (Swap(f"swap{index}", milliseconds / 1e3) for index in range(SWAPS))
     items = np.array([(index, index + 100) for index in range(ITEMS)], PAIR)
     wanted = [(b, a) for a, b in items.tolist()]  # an odd number of swaps

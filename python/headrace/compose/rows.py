@@ -161,10 +161,8 @@ def shared_out(events: Array, first: int, shares: tuple[Share, ...]) -> Array | 
             select = np.arange((share.index - first) % share.n, len(events), share.n)
             continue
         keys = _keys(events, share.by)
-        if select is None:
-            select = _places(keys, share)
-        else:
-            select = select[_places(keys[select], share)]
+        mine = _places(keys if select is None else keys[select], share)
+        select = mine if select is None else select[mine]
     return select
 
 
