@@ -31,6 +31,7 @@ def test_consumers_of_its_rings_read_on_after_close(named: bool, ring_name: Name
     consumers = [ring.consumer("late") for ring in (engine.input_ring, engine.output_ring)]
     behind = engine.output_ring.consumer("behind", after=["late"])
     engine.publish(np.arange(50))
+    engine.drain(20)
     assert consumers[1].poll(3, timeout=20)["value"].tolist() == [0, 1, 2]
     engine.close(timeout=20)
     if name is not None:

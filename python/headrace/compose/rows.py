@@ -98,10 +98,16 @@ def _merged(parts: list[Rows], level: int) -> Rows:
 
 
 def within(positions: Array, last: tuple[int, int] = (-1, -1)) -> Array:
-    """The number of each row among those of its position; `last`: position and number before."""
-    numbers: Array = np.arange(len(positions)) - np.searchsorted(positions, positions, side="left")
-    if len(positions) and positions[0] == last[0]:
-        numbers[positions == last[0]] += last[1] + 1
+    """The number of each row among those of its position; `last`: position and number before.
+
+    Rows of one position stand together; the positions themselves may go back.
+    """
+    count = len(positions)
+    begins = np.flatnonzero(np.diff(positions, prepend=positions[:1] - 1))
+    lengths = np.diff(begins, append=count)
+    numbers: Array = np.arange(count) - np.repeat(begins, lengths)
+    if count and positions[0] == last[0]:
+        numbers[: lengths[0]] += last[1] + 1
     return numbers
 
 
@@ -177,6 +183,11 @@ def _keys(events: Array, by: tuple[str, ...]) -> Array:
         return events
     keys: Array = events[by[0]] if len(by) == 1 else events[list(by)]
     return keys
+
+
+def partitions_in(events: Array, by: tuple[str, ...], partitions: int) -> Array:
+    """The partition (uint16) of each event."""
+    return partition_of(_keys(events, by), partitions)
 
 
 def positioned(records: Array, output: Any, depth: int, outer: Array | None) -> Array:

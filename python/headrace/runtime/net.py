@@ -18,10 +18,9 @@ import numpy as np
 import xxhash
 
 from headrace.compose.layout import INPUT, Layout, Read, StageLayout, rings_of
-from headrace.errors import RingClosed, StepError, UsageError, WaitTimeout
+from headrace.errors import RingClosed, StepError, WaitTimeout
 from headrace.events import record_dtype
 from headrace.journal.settings import Journal
-from headrace.journal.states import known_classes
 from headrace.machine import Machine
 from headrace.metrics import Board
 from headrace.replay import Fold
@@ -30,15 +29,20 @@ from headrace.runtime.answers import Answers
 from headrace.runtime.boards import make_board
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
-from headrace.runtime.keeper import Cut, StageCut
+from headrace.runtime.elastic_stage import ElasticStage
+from headrace.runtime.keeper import Cut
 from headrace.runtime.marks import Marks
+from headrace.runtime.net_states import begin_of, cuts_of, kept_in, lag_of, states_of
 from headrace.runtime.outlet import Outlet, evict_the_dead
 from headrace.runtime.overseer import Overseer
-from headrace.runtime.placing import Placement, pin
+from headrace.runtime.placing import Placement, check_journal_is_found, pin
+from headrace.runtime.pool import Pool
+from headrace.runtime.pools import elastic_stage, pools_of
 from headrace.runtime.progress import Progress
 from headrace.runtime.remote import RemoteStage
+from headrace.runtime.settling import released
 from headrace.runtime.setup import Setup
-from headrace.runtime.sources import source_of
+from headrace.runtime.sources import Source, source_of
 from headrace.runtime.stage import Hooks, Records, Stage
 from headrace.runtime.tail import Tail
 from headrace.runtime.winding_down import winding_down
@@ -93,7 +97,8 @@ class Net:
         self._rings: dict[int, Ring] = {}
         self._marks: dict[int, Marks] = {}  # of stages that read several rings
         self._outlets: dict[Any, Outlet] = {}
-        self.stages: list[Stage | RemoteStage] = []
+        self.stages: list[Stage | RemoteStage | ElasticStage] = []
+        self.pools: dict[str, Pool] = {}  # of elastic stages, by name
         self._overseer: Overseer | None = None
         on_failure, on_crash = winding_down(on_failure, on_crash, self._end_inputs)
         self._hooks = Hooks(on_failure, on_crash, _nothing, self._emit, progress.moved)
@@ -104,15 +109,15 @@ class Net:
                     layout, self._rings, self._sequence_of, setup.keep_outputs, calls, answers
                 )
             if placement.any_remote:
-                _check_other_processes_find(journal)
+                check_journal_is_found(journal)
                 self._overseer = Overseer(setup, on_failure, on_crash, progress.moved)
             for stage in layout.stages:
-                make = self._remote if placement.remote[stage.index] else self._local
-                self.stages.append(make(stage, setup))
+                self.stages.append(self._make(stage, setup))
         except BaseException:
             for ring in self.rings:
                 ring.close()
             raise
+        self.pools = pools_of(layout, self.stages, partial(lag_of, self))
         self.producer = self._rings[INPUT].producer()
 
     @property
@@ -122,18 +127,18 @@ class Net:
 
     def _make_rings(self, capacity: int) -> None:
         for ring in self.layout.rings:
-            begin = self._fold.sequence if ring.writer is None else self._fold.made[ring.writer]
             self._rings[ring.index] = Ring.create(
                 ring.dtype,
                 capacity,
                 self._name_of(ring.index),
                 timestamps=ring.index == INPUT,
-                first_sequence=begin,
+                first_sequence=begin_of(self, ring),
             )
         for stage in self.layout.stages:
             if not isinstance(stage.source, Read):
                 name = self._base and f"{self._base}.at{stage.index}"
-                self._marks[stage.index] = Marks.create(name, self._fold.sequences[stage.index])
+                sequence = self._fold.sequences[kept_in(self._fold, stage)]
+                self._marks[stage.index] = Marks.create(name, sequence)
 
     def _name_of(self, ring: int) -> str | None:
         if self._base is None or ring == INPUT:
@@ -141,26 +146,39 @@ class Net:
         last = self.layout.outlet == Read(ring)
         return f"{self._base}.{'out' if last else ring}"
 
+    def _make(self, stage: StageLayout, setup: Setup) -> Stage | RemoteStage | ElasticStage:
+        if stage.slot is not None:
+            return elastic_stage(self, stage, setup)
+        make = self._remote if self._placement.remote[stage.index] else self._local
+        return make(stage, setup)
+
     def _local(self, stage: StageLayout, setup: Setup) -> Stage:
-        marks = self._marks.get(stage.index)
+        kept = kept_in(self._fold, stage)
         made = Stage(
             stage.machine,
             self._rings[rings_of(stage.source)[0]],
             self._hooks,
-            self._fold.steppers[stage.index],
-            self._fold.made[stage.index],
-            source_of(self.layout, stage, self._rings, setup.wait, self._sequence_of, marks),
+            self._fold.steppers[kept],
+            self._fold.made[kept],
+            self._source_of(stage, setup),
             name=stage.name,
             depth=stage.depth,
             depth_in=stage.depth_in,
         )
+        self._connect(stage, made)
+        return made
+
+    def _source_of(self, stage: StageLayout, setup: Setup) -> Source:
+        marks = self._marks.get(stage.index)
+        return source_of(self.layout, stage, self._rings, setup.wait, self._sequence_of, marks)
+
+    def _connect(self, stage: StageLayout, made: Stage | ElasticStage) -> None:
         core = self._placement.cores[stage.index]
         made.on_start = lambda: pin(core)
         if stage.output is not None:
             made.output_ring = self._rings[stage.output]
             last = self.layout.outlet is not None and stage.output in rings_of(self.layout.outlet)
             self._outlets[made] = Outlet(made.output_ring, self.backlog if last else None)
-        return made
 
     def _remote(self, stage: StageLayout, setup: Setup) -> RemoteStage:
         for ring in rings_of(stage.source):  # its place, before anything is published
@@ -183,7 +201,7 @@ class Net:
         assert self._overseer is not None
         remote = RemoteStage(stage, spec, lambda: self._sequence_of(stage))
         self._overseer.add(remote)
-        remote.step_kind = self._fold.steppers[stage.index].kind
+        remote.step_kind = self._fold.steppers[kept_in(self._fold, stage)].kind
         remote.ring = self._rings[rings_of(stage.source)[0]]
         if stage.output is not None:
             remote.output_ring = self._rings[stage.output]
@@ -203,6 +221,8 @@ class Net:
             self._overseer.start()
         for stage in reversed(self.stages):
             stage.start()
+        for pool in self.pools.values():
+            pool.start()
 
     # What local stages call, from their threads.
 
@@ -211,16 +231,15 @@ class Net:
             self.wait_safe(int(records["origin"][-1]) + 1)
         self._outlets[stage].emit(records, lambda: self._readers_are_gone(stage))
 
-    def _is_last(self, stage: Stage) -> bool:
+    def _is_last(self, stage: Stage | ElasticStage) -> bool:
         index = self.layout.stages[self.stages.index(stage)].output
         return self.layout.outlet is not None and index in rings_of(self.layout.outlet)
 
-    def _readers_are_gone(self, stage: Stage) -> bool:
+    def _readers_are_gone(self, stage: Stage | ElasticStage) -> bool:
         index = self.stages.index(stage)
         ring = self.layout.stages[index].output
         assert ring is not None
-        readers = self.layout.readers(ring)
-        if readers:
+        if self.layout.readers(ring):
             return self._reader_halted(ring)
         if self.closing:
             evict_the_dead(self._rings[ring])
@@ -235,7 +254,7 @@ class Net:
     def _sequence_of(self, stage: StageLayout) -> int:
         """How many events of its own stream a stage has let go of."""
         if isinstance(stage.source, Read):
-            return self._rings[stage.source.ring].released(stage.name)
+            return released(self._rings[stage.source.ring], stage)
         return self._marks[stage.index].sequence
 
     @property
@@ -255,7 +274,7 @@ class Net:
         if self._left is not None:
             return int(self._left["done"])
         ring = self._rings[INPUT]
-        return min(ring.released(stage.name) for stage in self.layout.readers(INPUT))
+        return min(released(ring, stage) for stage in self.layout.readers(INPUT))
 
     @property
     def machines(self) -> list[Machine]:
@@ -263,7 +282,7 @@ class Net:
 
     def state_as(self, machine: Any) -> Any:
         """Copies of the states: of one machine its own, else by the names of the stages."""
-        states = {stage.name: stage.state() for stage in self.stages}
+        states = states_of(self)
         if isinstance(machine, Machine):
             return states[machine.name]
         if self.layout.is_pipeline:
@@ -275,7 +294,7 @@ class Net:
         ends = {INPUT: end}
         for stage in self.layout.stages:
             for ring in rings_of(stage.source):
-                if self._rings[ring].released(stage.name) < ends[ring]:
+                if released(self._rings[ring], stage) < ends[ring]:
                     return False
             if stage.output is not None:
                 ends[stage.output] = self._rings[stage.output].cursor
@@ -330,23 +349,12 @@ class Net:
             return None
 
     def _cut_at(self, at: int) -> Cut:
-        parts = [
-            StageCut(
-                stage.name,
-                stage.machine.version,
-                stage.done,
-                stage.made,
-                stage.state(),
-                known_classes(stage.machine),
-            )
-            for stage in self.stages
-        ]
         since, rolling, last = self._since, xxhash.xxh3_64(), self._fold.last_output
         if self.backlog is not None and self.backlog.rolling is not None:
             rolling, last = self.backlog.rolling, self.backlog.last_output
             self.backlog.rolling = xxhash.xxh3_64()
         self._since = at
-        return Cut(at, parts, since, rolling.intdigest(), self._answers.before(at), last)
+        return Cut(at, cuts_of(self), since, rolling.intdigest(), self._answers.before(at), last)
 
     def abandon(self) -> None:
         """It could not be started: nobody is to wait for it."""
@@ -368,6 +376,8 @@ class Net:
         """Consumers that others made of the rings keep them until they have read all there is."""
         self._left = {"done": self.done}
         self.producer.close()
+        for pool in self.pools.values():
+            pool.close()
         for stage in self.stages:
             stage.leave()
         for outlet in self._outlets.values():
@@ -383,11 +393,3 @@ class Net:
 
 def _nothing(stage: Stage, records: Records) -> None:
     """There are no answers to be kept."""
-
-
-def _check_other_processes_find(journal: Journal | None) -> None:
-    if journal is not None and journal.local_path is None:
-        raise UsageError(
-            "worker processes read the journal themselves, so it must be in a folder; "
-            f"place='threads' can have it on {journal.disk!r}"
-        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from headrace.compose.layout import Layout
 from headrace.errors import UsageError
+from headrace.journal.settings import Journal
 
 THREADS, PROCESSES = "threads", "processes"
 
@@ -93,3 +94,12 @@ def pin(core: int | None) -> None:
     """Keep the calling thread on one core, where the system can do that (Linux)."""
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
+
+
+def check_journal_is_found(journal: Journal | None) -> None:
+    """Raise UsageError for a journal that worker processes cannot open."""
+    if journal is not None and journal.local_path is None:
+        raise UsageError(
+            "worker processes read the journal themselves, so it must be in a folder; "
+            f"place='threads' can have it on {journal.disk!r}"
+        )
