@@ -1,4 +1,4 @@
-"""What an engine does when its input ring is full, and what is seen of an engine that has a name."""
+"""What an engine does when its input ring is full, and what is seen of one that has a name."""
 
 from __future__ import annotations
 
