@@ -63,6 +63,7 @@ class Panel(NamedTuple):
     name: str
     most: float
     ticks: Iterable[int]
+    seconds: float
 
     @property
     def top(self) -> float:
@@ -85,12 +86,13 @@ class Panel(NamedTuple):
     def line(self, kind: str, times: Record, values: Record, steps: bool = False) -> str:
         """A curve; with `steps` it changes at once."""
         ys = [round(self.y(value), 1) for value in values]
-        path = [f"M{x(times[0]):.1f} {ys[0]}"]
+        xs = [x(at / self.seconds) for at in times]
+        path = [f"M{xs[0]:.1f} {ys[0]}"]
         for at in range(1, len(ys)):
             if at < len(ys) - 1 and ys[at - 1] == ys[at] and (steps or ys[at] == ys[at + 1]):
                 continue  # on the way of a level stretch
             path.append(
-                f"H{x(times[at]):.1f}V{ys[at]}" if steps else f"L{x(times[at]):.1f} {ys[at]}"
+                f"H{xs[at]:.1f}V{ys[at]}" if steps else f"L{xs[at]:.1f} {ys[at]}"
             )
         return f'<path class="{kind}" d="{"".join(path)}"/>'
 
@@ -101,24 +103,40 @@ class Panel(NamedTuple):
         return drawn.replace('"/>', f'V{floor:.1f}H{LEFT}Z"/>')
 
 
-def x(time_s: float) -> float:
-    return LEFT + (WIDTH - LEFT - RIGHT) * time_s / SECONDS
+def x(part: float) -> float:
+    return LEFT + (WIDTH - LEFT - RIGHT) * part
 
 
 def picture() -> str:
     """The whole picture, an SVG that needs nothing else."""
     record = run(PID(), load, SECONDS, STAGE)
+    return draw(record, STAGE.service_s, STAGE.workers_max, SECONDS, 800, 400, 30)
+
+
+def draw(
+    record: Record,
+    service_s: float,
+    workers_max: int,
+    seconds: int,
+    load_most: int,
+    depth_step: int,
+    tick_s: int,
+) -> str:
+    """Three panels of a record with time_s, load, depth and workers."""
     times = record["time_s"]
-    loads = Panel(0, "load: events a second", 800, range(0, 801, 200))
-    peak = -(-int(record["depth"].max()) // 400) * 400
-    depths = Panel(1, "depth: events that wait", peak, range(0, peak + 1, peak // 4))
-    workers = Panel(2, "workers (dashed: what the load needs at the least)", 16, range(0, 17, 4))
-    needed = np.minimum(record["load"] * STAGE.service_s, STAGE.workers_max)
+    loads = Panel(
+        0, "load: events a second", load_most, range(0, load_most + 1, load_most // 4), seconds
+    )
+    peak = max(1, -(-int(record["depth"].max()) // depth_step)) * depth_step
+    depths = Panel(1, "depth: events that wait", peak, range(0, peak + 1, peak // 4), seconds)
+    name = "workers (dashed: what the load needs at the least)"
+    workers = Panel(2, name, workers_max, range(0, workers_max + 1, workers_max // 4), seconds)
+    needed = np.minimum(record["load"] * service_s, workers_max)
     height = TOP + 3 * PANEL + 2 * GAP + FOOT
     floor = workers.y(0)
-    seconds = "".join(
-        f'<text x="{x(at):.1f}" y="{floor + 18:.1f}" text-anchor="middle">{at}</text>'
-        for at in range(0, SECONDS + 1, 30)
+    labels = "".join(
+        f'<text x="{x(at / seconds):.1f}" y="{floor + 18:.1f}" text-anchor="middle">{at}</text>'
+        for at in range(0, seconds + 1, tick_s)
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
@@ -132,7 +150,7 @@ def picture() -> str:
         f"{depths.line('depth', times, record['depth'])}\n"
         f"{workers.line('needed', times, needed)}\n"
         f"{workers.line('workers', times, record['workers'], steps=True)}\n"
-        f"{seconds}\n"
+        f"{labels}\n"
         f'<text x="{WIDTH - RIGHT}" y="{floor + 34:.1f}" text-anchor="end">seconds</text></svg>\n'
     )
 

@@ -1,16 +1,16 @@
 """headrace: a deterministic event engine.
 
 A ring buffer in shared memory puts events into one order; state machines, `step(state, event) ->
-(state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`. Machines:
-`machine`, `Machine`, `Native`; put together: `>>`, `chain`, `shard`, `fanout`, `draw`. Running
-them: `Engine`, `DeadLetter`. Keeping their inputs: `Journal`, and what failed: `DeadLetters`; going
-back in time: `replay`, `History`. Keeping all of it alive: `Supervisor`, `Child`, and
-`headrace.supervision`. Systems of machines that talk to each other: `System`, `Node`, `on`, and the
-effects `send`, `reply`, `timer`, `cancel`, `persist`, `postpone`; in a simulated world:
-`Simulation`, `Chaos`, `faults`; live: `connect`, and `headrace.live`; every state that they can
-reach: `explore`. Checking what clients saw: `Operation`, `linearizable`, `sequentially_consistent`,
-`list_anomalies`. What can go wrong: `errors`. The definition of what is right:
-`headrace.reference`, and `headrace.testing` to hold machines of your own to it.
+(state, outputs)`, consume them in batches. Rings: `Ring`, `Producer`, `Consumer`, `wait`.
+Machines: `machine`, `Machine`, `Native`; put together: `>>`, `chain`, `shard`, `elastic`,
+`fanout`, `draw`. Running them: `Engine`, `DeadLetter`. Keeping their inputs: `Journal`, and what
+failed: `DeadLetters`; going back in time: `replay`, `History`. Keeping all of it alive:
+`Supervisor`, `Child`, and `headrace.supervision`. Systems of machines that talk to each other:
+`System`, `Node`, `on`, and the effects `send`, `reply`, `timer`, `cancel`, `persist`, `postpone`;
+in a simulated world: `Simulation`, `Chaos`, `faults`; live: `connect`, and `headrace.live`; every
+state that they can reach: `explore`. Checking what clients saw: `Operation`, `linearizable`,
+`sequentially_consistent`, `list_anomalies`. What can go wrong: `errors`. The definition of what is
+right: `headrace.reference`, and `headrace.testing` to hold machines of your own to it.
 """
 
 from headrace import errors, wait
@@ -24,6 +24,7 @@ from headrace.checking import (
 )
 from headrace.compose import (
     Chain,
+    Elastic,
     Fanout,
     Pipeline,
     Shard,
@@ -33,6 +34,7 @@ from headrace.compose import (
     fanout,
     shard,
 )
+from headrace.elastic import elastic
 from headrace.exploring import Exploration, explore
 from headrace.journal import DeadLetters, Journal
 from headrace.live import connect
@@ -88,6 +90,7 @@ __all__ = [
     "Delay",
     "Durable",
     "Effect",
+    "Elastic",
     "Engine",
     "Exploration",
     "Fanout",
@@ -119,6 +122,7 @@ __all__ = [
     "chain",
     "connect",
     "draw",
+    "elastic",
     "errors",
     "explore",
     "fanout",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutants.board_mutants import BOARD_BUILT, BOARD_MUTANTS
 from mutants.checking_mutants import CHECKING_BUILT_MUTANTS, CHECKING_MUTANTS
 from mutants.death_mutants import DEATH_MUTANTS
+from mutants.elastic_mutants import ELASTIC_MUTANTS
 from mutants.engine_mutants import ENGINE_MUTANTS
 from mutants.exploring_mutants import EXPLORING_BUILT, EXPLORING_MUTANTS
 from mutants.handle_mutants import HANDLE_MUTANTS
@@ -39,5 +40,6 @@ PLAIN = [
     *SIMULATION_MUTANTS,
     *SUPERVISION_MUTANTS,
     *BOARD_MUTANTS,
+    *ELASTIC_MUTANTS,
 ]
 SANITIZED = ORDER_MUTANTS  # compiled anew, then found by a sanitizer

@@ -223,7 +223,7 @@ def test_layout_is_the_one_described(ring_name: Callable[[], str]) -> None:
         dtype = file.index(b"'<i8'")
         expected = {
             "magic": b"HEADRACE",
-            "layout version": struct.pack("<I", 1),
+            "layout version": struct.pack("<I", 2),
             "byte order mark": struct.pack("<I", 0x01020304),
             "segment bytes": struct.pack("<Q", len(file)),
             "capacity": struct.pack("<Q", page // 16),

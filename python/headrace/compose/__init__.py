@@ -1,6 +1,8 @@
 """Machines put together: one after the other, side by side, and shared out over several."""
 
 from headrace.compose.drawing import draw as draw
+from headrace.compose.elastic import Elastic as Elastic
+from headrace.compose.elastic import elastic as elastic
 from headrace.compose.layout import Layout as Layout
 from headrace.compose.layout import lay_out as lay_out
 from headrace.compose.stages import as_topology as as_topology

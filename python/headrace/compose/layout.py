@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from headrace.compose.elastic import Elastic
 from headrace.compose.topology import Chain, Fanout, Part, Pipeline, Shard
 from headrace.errors import MachineError
 from headrace.events import Dtype, ring_dtype
@@ -61,17 +62,33 @@ Source = Read | Merge | Pair
 
 
 @dataclass(frozen=True)
+class Slot:
+    """The place of one worker of an elastic stage; there may be none in it at a time."""
+
+    group: str  # the name of the stage
+    index: int  # among its workers
+    node: Elastic
+    ordered: bool  # its outputs are brought in order with those of the other workers
+
+
+@dataclass(frozen=True)
 class StageLayout:
     """One stage. `depth_in`, `depth`: positions of the records that it reads, and writes."""
 
     index: int
-    name: str  # the machine's, and of shards the number: match.0
+    name: str  # the machine's, and of shards and workers the number: match.0
     machine: Machine
     source: Source
     shares: tuple[Share, ...]  # all of them must hold
     depth_in: int
     depth: int
     output: int | None  # the ring that it writes
+    slot: Slot | None = None  # of an elastic stage
+
+    @property
+    def state_name(self) -> str:
+        """What its state is called: workers of one stage have parts of one state."""
+        return self.name if self.slot is None else self.slot.group
 
 
 @dataclass(frozen=True)
@@ -122,12 +139,13 @@ def rings_of(source: Source) -> tuple[int, ...]:
     return tuple(ring for part in source.parts for ring in rings_of(part))
 
 
-def lay_out(topology: Part, in_order: bool = False) -> Layout:
+def lay_out(topology: Part, in_order: bool = False, workers: bool = True) -> Layout:
     """The layout of a machine or a topology; `in_order`: no shard may mix its outputs.
 
-    Raises MachineError.
+    Without `workers`, an elastic stage is laid out as one stage that has all partitions: for who
+    steps over inputs in one thread. Raises MachineError.
     """
-    builder = _Builder(topology)
+    builder = _Builder(topology, workers)
     outlet = builder.part(topology, Read(INPUT), _Place(0, 0, "", (), in_order))
     return Layout(topology, tuple(builder.stages), tuple(builder.rings), outlet)
 
@@ -144,7 +162,8 @@ class _Place:
 
 
 class _Builder:
-    def __init__(self, topology: Part) -> None:
+    def __init__(self, topology: Part, workers: bool) -> None:
+        self.workers = workers
         self.stages: list[StageLayout] = []
         self.rings = [RingLayout(INPUT, None, topology.event, 0)]
 
@@ -152,6 +171,8 @@ class _Builder:
         """Lay out a part; the source of its outputs, None if it has none."""
         if isinstance(part, Machine):
             return self._machine(part, source, place)
+        if isinstance(part, Elastic):
+            return self._elastic(part, source, place)
         if isinstance(part, Shard):
             return self._shard(part, source, place)
         if isinstance(part, Fanout):
@@ -160,12 +181,14 @@ class _Builder:
         made: Source | None = source
         for inner, behind in zip(part.parts, (*part.parts[1:], None), strict=True):
             assert made is not None  # a chain's parts have outputs, but for the last
-            numbered = place.in_order or isinstance(behind, Shard | Fanout)
+            numbered = place.in_order or isinstance(behind, Shard | Fanout | Elastic)
             made = self.part(inner, made, replace(place, in_order=numbered))
             place = replace(place, depth_in=place.depth, shares=())
         return made
 
-    def _machine(self, machine: Machine, source: Source, place: _Place) -> Source | None:
+    def _machine(
+        self, machine: Machine, source: Source, place: _Place, slot: Slot | None = None
+    ) -> Source | None:
         name = machine.name + place.suffix
         if len(name.encode()) > NAME_BYTES_MAX:
             raise MachineError(
@@ -180,7 +203,7 @@ class _Builder:
             self.rings.append(RingLayout(ring, index, dtype, place.depth))
         self.stages.append(
             StageLayout(
-                index, name, machine, source, place.shares, place.depth_in, place.depth, ring
+                index, name, machine, source, place.shares, place.depth_in, place.depth, ring, slot
             )
         )
         return None if ring is None else Read(ring)
@@ -203,6 +226,19 @@ class _Builder:
         ]
         parts = tuple(one for one in made if one is not None)
         return Merge(parts, place.depth, ordered) if parts else None
+
+    def _elastic(self, node: Elastic, source: Source, place: _Place) -> Source | None:
+        """As a shard of `max` machines; which of them takes an event is seen to as it runs."""
+        ordered = node.ordered or place.in_order
+        group = node.machine.name + place.suffix
+        parts = []
+        for index in range(node.max if self.workers else 1):
+            suffix = f"{place.suffix}.{index}" if self.workers else place.suffix
+            inside = _Place(place.depth_in, place.depth + 1, suffix, place.shares, ordered)
+            slot = Slot(group, index, node, ordered)
+            parts.append(self._machine(node.machine, source, inside, slot))
+        made = tuple(one for one in parts if one is not None)
+        return Merge(made, place.depth, ordered) if made else None
 
     def _fanout(self, fanout: Fanout, source: Source, place: _Place) -> Source | None:
         paired = len(fanout.paired) > 1

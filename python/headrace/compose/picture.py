@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from headrace.compose.elastic import Elastic
 from headrace.compose.picture_words import (
+    elastic_in_short,
     fields_in_full,
     fields_in_short,
     shard_in_short,
@@ -173,6 +175,8 @@ def _written(part: Part) -> Shape:
         return box_of(part, part.name, ())
     if isinstance(part, Shard):
         return Frame(shard_in_short(part), _written(part.part), part.n)
+    if isinstance(part, Elastic):
+        return Frame(elastic_in_short(part), _written(part.machine), part.max)
     if isinstance(part, Fanout):
         fork = Node(JOINT, "fan-out", tip="each takes every event")
         return Column(fork, tuple(map(_written, part.parts)), pair_of(part))

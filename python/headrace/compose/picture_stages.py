@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headrace.compose.elastic import Elastic
 from headrace.compose.layout import (
     INPUT,
     Layout,
@@ -27,6 +28,7 @@ from headrace.compose.picture import (
     pair_of,
 )
 from headrace.compose.picture_words import (
+    elastic_in_short,
     fields_in_full,
     fields_in_short,
     key_in_short,
@@ -80,6 +82,12 @@ class _Stages:
             pair = pair_of(part)
             made = [self.part(inner, level + (pair is not None)) for inner in part.parts]
             return Column(None, tuple(shape for shape, _ in made), pair), _all(made)
+        if isinstance(part, Elastic):
+            made = [self._stage(next(self._stages)) for _ in range(part.max)]
+            column = Column(
+                None, tuple(shape for shape, _ in made), self._merge(_all(made), level)
+            )
+            return Frame(elastic_in_short(part), column), _all(made)
         assert isinstance(part, Shard)
         made = [self.part(part.part, level + 1) for _ in range(part.n)]
         column = Column(None, tuple(shape for shape, _ in made), self._merge(_all(made), level))

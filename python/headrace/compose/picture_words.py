@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from headrace.compose.elastic import Elastic
 from headrace.compose.topology import Shard
 from headrace.events import Dtype
 from headrace.machine import Machine
@@ -111,3 +112,11 @@ def shard_in_short(shard: Shard) -> str:
     """How many copies, and by what."""
     ordered = ", ordered" if shard.ordered else ""
     return f"shard by {key_in_short(shard.by)} × {shard.n}{ordered}"  # noqa: RUF001
+
+
+def elastic_in_short(node: Elastic) -> str:
+    """What an elastic stage is divided by, and how many workers it has."""
+    workers = f"{node.min}" if node.min == node.max else f"{node.min} to {node.max}"
+    ordered = ", ordered" if node.ordered else ""
+    key = key_in_short(node.by)
+    return f"elastic by {key}: {workers} workers, {node.partitions} partitions{ordered}"

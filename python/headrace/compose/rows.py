@@ -13,6 +13,7 @@ import numpy as np
 
 from headrace.compose.layout import Merge, Pair, Read, Share, Source
 from headrace.compose.topology import PRESENT, paired_fields
+from headrace.engine.sharing import places_of_shard
 from headrace.events import POSITIONS, payload, record_dtype, ring_dtype
 from headrace.keys import partition_of
 
@@ -97,10 +98,16 @@ def _merged(parts: list[Rows], level: int) -> Rows:
 
 
 def within(positions: Array, last: tuple[int, int] = (-1, -1)) -> Array:
-    """The number of each row among those of its position; `last`: position and number before."""
-    numbers: Array = np.arange(len(positions)) - np.searchsorted(positions, positions, side="left")
-    if len(positions) and positions[0] == last[0]:
-        numbers[positions == last[0]] += last[1] + 1
+    """The number of each row among those of its position; `last`: position and number before.
+
+    Rows of one position stand together; the positions themselves may go back.
+    """
+    count = len(positions)
+    begins = np.flatnonzero(np.diff(positions, prepend=positions[:1] - 1))
+    lengths = np.diff(begins, append=count)
+    numbers: Array = np.arange(count) - np.repeat(begins, lengths)
+    if count and positions[0] == last[0]:
+        numbers[: lengths[0]] += last[1] + 1
     return numbers
 
 
@@ -160,11 +167,15 @@ def shared_out(events: Array, first: int, shares: tuple[Share, ...]) -> Array | 
             select = np.arange((share.index - first) % share.n, len(events), share.n)
             continue
         keys = _keys(events, share.by)
-        if select is None:
-            select = np.flatnonzero(partition_of(keys, share.n) == share.index)
-        else:
-            select = select[partition_of(keys[select], share.n) == share.index]
+        mine = _places(keys if select is None else keys[select], share)
+        select = mine if select is None else select[mine]
     return select
+
+
+def _places(keys: Array, share: Share) -> Array:
+    """The places of the keys of a share."""
+    quick = places_of_shard(keys, share.n, share.index)
+    return np.flatnonzero(partition_of(keys, share.n) == share.index) if quick is None else quick
 
 
 def _keys(events: Array, by: tuple[str, ...]) -> Array:
@@ -172,6 +183,11 @@ def _keys(events: Array, by: tuple[str, ...]) -> Array:
         return events
     keys: Array = events[by[0]] if len(by) == 1 else events[list(by)]
     return keys
+
+
+def partitions_in(events: Array, by: tuple[str, ...], partitions: int) -> Array:
+    """The partition (uint16) of each event."""
+    return partition_of(_keys(events, by), partitions)
 
 
 def positioned(records: Array, output: Any, depth: int, outer: Array | None) -> Array:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.compose import Chain, Fanout, Shard
+from headrace.compose import Chain, Elastic, Fanout, Shard
 from headrace.compose.topology import PRESENT, Part, name_of_part
 from headrace.errors import UsageError
 from headrace.events import as_events, payload, record_dtype
@@ -45,7 +45,7 @@ class ReferenceTopology:
     def __init__(self, topology: Part) -> None:
         self.topology = topology
         self.failures: list[tuple[str, Exception]] = []
-        self._plain: dict[str, PlainStage] = {}
+        self._plain: dict[str, PlainStage | _Partitioned] = {}
         self._run = self._part(topology, "")
         self._made: list[Array] = []
         self._published = 0
@@ -71,15 +71,25 @@ class ReferenceTopology:
 
     @property
     def state(self) -> dict[str, Any]:
-        """A copy of each stage's state, by the name of the stage."""
-        return {name: copy.deepcopy(stage.state) for name, stage in self._plain.items()}
+        """A copy of each stage's state, by the name of the stage.
+
+        Of an elastic stage: a dict, partition -> state, of the partitions that events came to.
+        """
+        return {
+            name: copy.deepcopy(stage.state if isinstance(stage, PlainStage) else stage.states)
+            for name, stage in self._plain.items()
+        }
 
     def _part(self, part: Part, suffix: str) -> Any:
         if isinstance(part, Machine):
             return _Single(self, part, suffix)
         if isinstance(part, Shard):
             copies = [self._part(part.part, f"{suffix}.{index}") for index in range(part.n)]
-            return _Split(part.output, copies, part)
+            return _Split(copies, part)
+        if isinstance(part, Elastic):
+            partitioned = _Partitioned(self, part, part.machine.name + suffix)
+            self._plain[partitioned.name] = partitioned
+            return partitioned
         if isinstance(part, Fanout):
             branches = [self._part(branch, suffix) for branch in part.parts]
             paired = len(part.paired) > 1
@@ -88,7 +98,8 @@ class ReferenceTopology:
         return _InSequence([(inner.event, self._part(inner, suffix)) for inner in part.parts])
 
     def _stage(self, machine: Machine, suffix: str) -> PlainStage:
-        stage = self._plain[machine.name + suffix] = PlainStage(machine)
+        stage = PlainStage(machine)
+        self._plain[machine.name + suffix] = stage
         return stage
 
     def step_over(self, stage: PlainStage, name: str, item: Item, sequence: int) -> list[Array]:
@@ -156,7 +167,7 @@ class _Numbered:
 
 
 class _Split(_Numbered):
-    def __init__(self, output: Any, copies: list[Any], shard: Shard) -> None:
+    def __init__(self, copies: list[Any], shard: Shard) -> None:
         super().__init__()
         self._copies, self._by = copies, shard.by
 
@@ -168,11 +179,32 @@ class _Split(_Numbered):
     def _whose(self, item: Item, sequence: int) -> int:
         if self._by is None:
             return sequence % len(self._copies)
-        row = item.event[0]
-        values = tuple(
-            (row if row.dtype.names is None else row[name]).tolist() for name in self._by
-        )
-        return partition_of(values[0] if len(values) == 1 else values, len(self._copies))
+        return _partition(item, self._by, len(self._copies))
+
+
+def _partition(item: Item, by: tuple[str, ...], partitions: int) -> int:
+    row = item.event[0]
+    values = tuple((row if row.dtype.names is None else row[name]).tolist() for name in by)
+    return partition_of(values[0] if len(values) == 1 else values, partitions)
+
+
+class _Partitioned(_Numbered):
+    """A machine for each partition, whoever runs it: made when its first event comes."""
+
+    def __init__(self, whole: ReferenceTopology, node: Elastic, name: str) -> None:
+        super().__init__()
+        self._whole, self._node, self.name = whole, node, name
+        self._stages: dict[int, PlainStage] = {}
+
+    @property
+    def states(self) -> dict[int, Any]:
+        return {partition: stage.state for partition, stage in self._stages.items()}
+
+    def step(self, item: Item, sequence: int | None = None) -> list[Array]:
+        sequence = self.number(sequence)
+        partition = _partition(item, self._node.by, self._node.partitions)
+        stage = self._stages.setdefault(partition, PlainStage(self._node.machine))
+        return self._whole.step_over(stage, self.name, item, sequence)
 
 
 class _Pairs(_Numbered):

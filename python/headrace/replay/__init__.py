@@ -4,8 +4,9 @@ from headrace.replay.branch import Branch
 from headrace.replay.changes import Change
 from headrace.replay.fold import Fold
 from headrace.replay.history import History, Moment
-from headrace.replay.net_fold import NetFold, fold_of
+from headrace.replay.net_fold import NetFold, fold_of, index_in_fold
 from headrace.replay.parting import Parting, Rehearsal, rehearse
+from headrace.replay.partitioned import Partitioned
 from headrace.replay.passing import PassedOver
 from headrace.replay.replay import Replay, replay
 
@@ -17,10 +18,12 @@ __all__ = [
     "Moment",
     "NetFold",
     "Parting",
+    "Partitioned",
     "PassedOver",
     "Rehearsal",
     "Replay",
     "fold_of",
+    "index_in_fold",
     "rehearse",
     "replay",
 ]

@@ -221,10 +221,13 @@ class Fold:
     def start_anew(self) -> None:
         """Go back to before the first input."""
         for index, each in enumerate(self.machines):
-            self.steppers[index].restore(each.initial(), 0)
+            self.steppers[index].restore(self._initial(index, each), 0)
         self.sequence = 0
         self._sequences = [0] * len(self.machines)
         self.made = [0] * len(self.machines)
+
+    def _initial(self, index: int, machine: Machine) -> Any:
+        return machine.initial()
 
     @staticmethod
     def copied(value: Any) -> Any:

@@ -26,7 +26,9 @@ from headrace.errors import StepError
 from headrace.events import record_dtype
 from headrace.machine import Machine
 from headrace.replay.fold import Fold, OnFailure, Records
+from headrace.replay.partitioned import Partitioned
 from headrace.replay.passing import PassedOver
+from headrace.replay.spans import Span
 
 
 def fold_of(
@@ -36,6 +38,12 @@ def fold_of(
     if isinstance(machine, Machine | Pipeline):
         return Fold(machine, step, on_failure)
     return NetFold(machine, step, on_failure)
+
+
+def index_in_fold(machine: Machine | Topology, name: str) -> int:
+    """Where a fold has the state of that name (see StageLayout.state_name)."""
+    stages = lay_out(machine, in_order=True, workers=False).stages
+    return next(stage.index for stage in stages if stage.state_name == name)
 
 
 class NetFold(Fold):
@@ -53,9 +61,9 @@ class NetFold(Fold):
         upto: tuple[int, int] | None = None,
     ) -> None:
         self.machine = topology  # type: ignore[assignment]
-        self.layout = lay_out(topology, in_order=True)
+        self.layout = lay_out(topology, in_order=True, workers=False)
         self.machines = tuple(stage.machine for stage in self.layout.stages)
-        self.steppers = [Stepper(each, step) for each in self.machines]
+        self.steppers = [_stepper_of(stage, step) for stage in self.layout.stages]
         self.made = [0] * len(self.machines)
         self.sequence = 0
         self.rolling = xxhash.xxh3_64()
@@ -147,6 +155,8 @@ class NetFold(Fold):
 
     def _step_over(self, stage: StageLayout, own: Rows, first: int) -> list[Records]:
         """Step one machine over its share of a stream; its records."""
+        if stage.slot is not None:
+            return self._step_over_partitions(stage, own, first)
         stepper = self.steppers[stage.index]
         parts: list[Records] = []
         start = 0
@@ -180,3 +190,42 @@ class NetFold(Fold):
             start += 1
         self._sequences[stage.index] = first + len(own)
         return parts
+
+    def _step_over_partitions(self, stage: StageLayout, own: Rows, first: int) -> list[Records]:
+        """The same for an elastic stage: all its partitions are here."""
+        partitioned: Any = self.steppers[stage.index]
+
+        span = Span(own.events, own.times, first, own.origins, None)
+
+        def decide(failure: StepError, at: int) -> bool:
+            return self._on_failure is not None and self._on_failure(failure, span.event(at))
+
+        select = shared_out(own.events, first, stage.shares)
+        select = self._without_passed_over(stage, own, first, select)
+        parts = partitioned.shared_out(own.events, select)
+        records, failure = partitioned.step_over(span, parts, decide)
+        if failure is not None:
+            self.sequence = failure.origin
+            raise failure
+        self._sequences[stage.index] = first + len(own)
+        return [] if records is None else [records]
+
+    def _without_passed_over(
+        self, stage: StageLayout, own: Rows, first: int, select: Any
+    ) -> Any:
+        """Places without those of events that are passed over."""
+        name, at, passed = stage.machine.name, 0, []
+        while (at := at + self.passed_over.next_in(name, own.events[at:], first + at)) < len(own):
+            passed.append(at)
+            at += 1
+        if not passed:
+            return select
+        return np.setdiff1d(np.arange(len(own)) if select is None else select, passed)
+
+    def _initial(self, index: int, machine: Machine) -> Any:
+        return {} if self.layout.stages[index].slot is not None else machine.initial()
+
+
+def _stepper_of(stage: StageLayout, step: str | None) -> Any:
+    slot = stage.slot
+    return Stepper(stage.machine, step) if slot is None else Partitioned(slot.node, step)

@@ -9,6 +9,7 @@ from typing import Any
 from headrace.compose import Layout
 from headrace.metrics import Board, describe
 from headrace.ringbuffer import Ring, liveness
+from headrace.runtime.elastic_stage import ElasticStage
 from headrace.runtime.stage import Stage
 
 
@@ -24,6 +25,6 @@ def make_board(name: str, layout: Layout, rings: Sequence[Ring], stages: Sequenc
     board = Board.create(name, describe(layout, names, steps), stage_names)
     for index, stage in enumerate(stages):
         stage.gauge = board.stage(index)
-        if isinstance(stage, Stage):
+        if isinstance(stage, Stage | ElasticStage):
             stage.gauge_begins = partial(stage.gauge.begin, *liveness.myself())
     return board

@@ -224,19 +224,20 @@ class Gathered:
                 return rows
         return None
 
-    def wait(self) -> Rows | None:
-        """The next rows; None: all rings have ended."""
+    def wait(self, timeout: float | None = None) -> Rows | None:
+        """The next rows; None: all rings have ended, or `timeout` seconds are over."""
         looks, nap = 0, _NAP_SECONDS
+        end = None if timeout is None else time.monotonic() + timeout
         while True:
             rows = self.take()
             if rows is not None:
                 return rows
-            if self.ended:
+            if self.ended or (end is not None and time.monotonic() >= end):
                 return None
             looks += 1
             if looks < _LOOKS:
                 time.sleep(0)
-            elif any(unit.holding for unit in self.units):
+            elif end is not None or any(unit.holding for unit in self.units):
                 time.sleep(nap)
                 nap = min(nap * 1.5, _NAP_SECONDS_MAX)
             else:

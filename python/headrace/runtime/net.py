@@ -21,7 +21,6 @@ from headrace.compose.layout import INPUT, Layout, Read, StageLayout, rings_of
 from headrace.errors import RingClosed, StateError, StepError, WaitTimeout
 from headrace.events import record_dtype
 from headrace.journal.settings import Journal
-from headrace.journal.states import known_classes
 from headrace.machine import Machine
 from headrace.metrics import Board
 from headrace.replay import Fold
@@ -30,16 +29,21 @@ from headrace.runtime.answers import Answers
 from headrace.runtime.boards import make_board
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
+from headrace.runtime.elastic_stage import ElasticStage
 from headrace.runtime.gathering import units_of
-from headrace.runtime.keeper import Cut, StageCut
+from headrace.runtime.keeper import Cut
 from headrace.runtime.marks import Marks
+from headrace.runtime.net_states import begin_of, cut_at, kept_in, lag_of, state_as
 from headrace.runtime.outlet import Outlet, evict_the_dead
 from headrace.runtime.overseer import Overseer
 from headrace.runtime.placing import Placement, check_others_find, pin
+from headrace.runtime.pool import Pool
+from headrace.runtime.pools import elastic_stage, pools_of
 from headrace.runtime.progress import Progress
 from headrace.runtime.remote import RemoteStage
+from headrace.runtime.settling import released
 from headrace.runtime.setup import Setup
-from headrace.runtime.sources import source_of
+from headrace.runtime.sources import Source, source_of
 from headrace.runtime.stage import Hooks, Records, Stage
 from headrace.runtime.tail import Tail
 from headrace.runtime.winding_down import winding_down
@@ -80,21 +84,22 @@ class Net:
         self.wait_safe: Callable[[int], None] | None = None
         self.on_outputs: Callable[[], None] | None = None  # nobody keeps outputs of a net
         self._placement = placement
-        self._fold = fold
-        self._answers = answers
+        self.fold = fold
+        self.answers = answers
         self._hold = hold
         self._journal = journal
-        self._since = 0  # the input from which on outputs are digested
+        self.since = 0  # the input from which on outputs are digested
         self._board: Board | None = None
         self._left: dict[str, Any] | None = None  # what the rings said before they were left
         self._progress = progress
         self._base = setup.name
         if setup.name is None and placement.any_remote:
             self._base = f"engine-{os.getpid()}-{next(_numbers)}"
-        self._rings: dict[int, Ring] = {}
+        self.by_index: dict[int, Ring] = {}
         self._marks: dict[int, Marks] = {}  # of stages that read several rings
         self._outlets: dict[Any, Outlet] = {}
-        self.stages: list[Stage | RemoteStage] = []
+        self.stages: list[Stage | RemoteStage | ElasticStage] = []
+        self.pools: dict[str, Pool] = {}  # of elastic stages, by name
         self._overseer: Overseer | None = None
         on_failure, on_crash = winding_down(on_failure, on_crash, self._end_inputs)
         self._hooks = Hooks(on_failure, on_crash, _nothing, self._emit, progress.moved)
@@ -102,7 +107,7 @@ class Net:
             self._make_rings(setup.capacity)
             if layout.outlet is not None:
                 self.backlog = Tail(
-                    layout, self._rings, self._sequence_of, setup.keep_outputs, calls, answers
+                    layout, self.by_index, self._sequence_of, setup.keep_outputs, calls, answers
                 )
             if placement.any_remote:
                 check_others_find(journal)
@@ -110,34 +115,34 @@ class Net:
                 if self.backlog is not None:
                     self._overseer.tend = self.backlog.pump
             for stage in layout.stages:
-                make = self._remote if placement.remote[stage.index] else self._local
-                self.stages.append(make(stage, setup))
+                self.stages.append(self._make(stage, setup))
         except BaseException:
             for ring in self.rings:
                 ring.close()
             raise
-        self.producer = self._rings[INPUT].producer()
+        self.pools = pools_of(layout, self.stages, partial(lag_of, self))
+        self.producer = self.by_index[INPUT].producer()
 
     @property
     def rings(self) -> list[Ring]:
         """All rings, the input ring first."""
-        return [*self._rings.values(), *(marks.ring for marks in self._marks.values())]
+        return [*self.by_index.values(), *(marks.ring for marks in self._marks.values())]
 
     def _make_rings(self, capacity: int) -> None:
         for ring in self.layout.rings:
-            begin = self._fold.sequence if ring.writer is None else self._fold.made[ring.writer]
-            self._rings[ring.index] = Ring.create(
+            self.by_index[ring.index] = Ring.create(
                 ring.dtype,
                 capacity,
                 self._name_of(ring.index),
                 timestamps=ring.index == INPUT,
-                first_sequence=begin,
+                first_sequence=begin_of(self, ring),
             )
         for stage in self.layout.stages:
             if not isinstance(stage.source, Read):
                 name = self._base and f"{self._base}.at{stage.index}"
-                units, at = len(units_of(stage.source)), self._fold.sequences[stage.index]
-                self._marks[stage.index] = Marks.create(name, at, units)
+                sequence = self.fold.sequences[kept_in(self.fold, stage)]
+                units = len(units_of(stage.source))
+                self._marks[stage.index] = Marks.create(name, sequence, units)
 
     def _name_of(self, ring: int) -> str | None:
         if self._base is None or ring == INPUT:
@@ -145,31 +150,44 @@ class Net:
         last = self.layout.outlet == Read(ring)
         return f"{self._base}.{'out' if last else ring}"
 
+    def _make(self, stage: StageLayout, setup: Setup) -> Stage | RemoteStage | ElasticStage:
+        if stage.slot is not None:
+            return elastic_stage(self, stage, setup)
+        make = self._remote if self._placement.remote[stage.index] else self._local
+        return make(stage, setup)
+
     def _local(self, stage: StageLayout, setup: Setup) -> Stage:
-        marks = self._marks.get(stage.index)
+        kept = kept_in(self.fold, stage)
         made = Stage(
             stage.machine,
-            self._rings[rings_of(stage.source)[0]],
+            self.by_index[rings_of(stage.source)[0]],
             self._hooks,
-            self._fold.steppers[stage.index],
-            self._fold.made[stage.index],
-            source_of(self.layout, stage, self._rings, setup.wait, self._sequence_of, marks),
+            self.fold.steppers[kept],
+            self.fold.made[kept],
+            self._source_of(stage, setup),
             name=stage.name,
             depth=stage.depth,
             depth_in=stage.depth_in,
         )
+        self._connect(stage, made)
+        return made
+
+    def _source_of(self, stage: StageLayout, setup: Setup) -> Source:
+        marks = self._marks.get(stage.index)
+        return source_of(self.layout, stage, self.by_index, setup.wait, self._sequence_of, marks)
+
+    def _connect(self, stage: StageLayout, made: Stage | ElasticStage) -> None:
         core = self._placement.cores[stage.index]
         made.on_start = lambda: pin(core)
         if stage.output is not None:
-            made.output_ring = self._rings[stage.output]
+            made.output_ring = self.by_index[stage.output]
             last = self.layout.outlet is not None and stage.output in rings_of(self.layout.outlet)
             self._outlets[made] = Outlet(made.output_ring, self.backlog if last else None)
-        return made
 
     def _remote(self, stage: StageLayout, setup: Setup) -> RemoteStage:
         for ring in rings_of(stage.source):  # its place, before anything is published
-            self._rings[ring].consumer(stage.name).detach()
-        names = {index: ring.name for index, ring in self._rings.items()}
+            self.by_index[ring].consumer(stage.name).detach()
+        names = {index: ring.name for index, ring in self.by_index.items()}
         marks = {index: mark.ring.name for index, mark in self._marks.items()}
         spec = WorkerSpec(
             self.layout.topology,
@@ -182,31 +200,33 @@ class Net:
             None if self._journal is None else self._journal.local_path,
             self._journal is not None and self._journal.level != "none",
             self._base,
-            self._fold.passed_over,
+            self.fold.passed_over,
         )
         assert self._overseer is not None
         remote = RemoteStage(stage, spec, lambda: self._sequence_of(stage))
         self._overseer.add(remote)
-        remote.step_kind = self._fold.steppers[stage.index].kind
-        remote.rings = [self._rings[ring] for ring in rings_of(stage.source)]
+        remote.step_kind = self.fold.steppers[kept_in(self.fold, stage)].kind
+        remote.rings = [self.by_index[ring] for ring in rings_of(stage.source)]
         if stage.output is not None:
-            remote.output_ring = self._rings[stage.output]
+            remote.output_ring = self.by_index[stage.output]
             remote.readers_gone = partial(self._reader_halted, stage.output)
         return remote
 
     def _end_inputs(self) -> None:
         with contextlib.suppress(RingClosed):
-            self._rings[INPUT].end()
+            self.by_index[INPUT].end()
 
     def start(self) -> None:
         """Start all stages, the last ones first: who is fed is there before who feeds."""
         if self._base is not None:
-            rings = list(self._rings.values())
+            rings = list(self.by_index.values())
             self._board = make_board(self._base, self.layout, rings, self.stages)
         if self._overseer is not None:
             self._overseer.start()
         for stage in reversed(self.stages):
             stage.start()
+        for pool in self.pools.values():
+            pool.start()
 
     # What local stages call, from their threads.
 
@@ -215,16 +235,16 @@ class Net:
             self.wait_safe(int(records["origin"][-1]) + 1)
         self._outlets[stage].emit(records, lambda: self._readers_are_gone(stage))
 
-    def _is_last(self, stage: Stage) -> bool:
+    def _is_last(self, stage: Stage | ElasticStage) -> bool:
         index = self.layout.stages[self.stages.index(stage)].output
         return self.layout.outlet is not None and index in rings_of(self.layout.outlet)
 
-    def _readers_are_gone(self, stage: Stage) -> bool:
+    def _readers_are_gone(self, stage: Stage | ElasticStage) -> bool:
         index = self.stages.index(stage)
         ring = self.layout.stages[index].output
         assert ring is not None
         if self.closing and not self.layout.readers(ring):
-            evict_the_dead(self._rings[ring])
+            evict_the_dead(self.by_index[ring])
         return self._reader_halted(ring)
 
     # From any thread.
@@ -239,7 +259,7 @@ class Net:
     def _sequence_of(self, stage: StageLayout) -> int:
         """How many events of its own stream a stage has let go of."""
         if isinstance(stage.source, Read):
-            return self._rings[stage.source.ring].released(stage.name)
+            return released(self.by_index[stage.source.ring], stage)
         return self._marks[stage.index].sequence
 
     @property
@@ -251,15 +271,15 @@ class Net:
     def output_ring(self) -> Ring | None:
         """The ring of what comes out, if it is one ring."""
         outlet = self.layout.outlet
-        return self._rings[outlet.ring] if isinstance(outlet, Read) else None
+        return self.by_index[outlet.ring] if isinstance(outlet, Read) else None
 
     @property
     def done(self) -> int:
         """How many inputs are stepped over by all who take them."""
         if self._left is not None:
             return int(self._left["done"])
-        ring = self._rings[INPUT]
-        return min(ring.released(stage.name) for stage in self.layout.readers(INPUT))
+        ring = self.by_index[INPUT]
+        return min(released(ring, stage) for stage in self.layout.readers(INPUT))
 
     @property
     def machines(self) -> list[Machine]:
@@ -267,22 +287,17 @@ class Net:
 
     def state_as(self, machine: Any) -> Any:
         """Copies of the states: of one machine its own, else by the names of the stages."""
-        states = {stage.name: stage.state() for stage in self.stages}
-        if isinstance(machine, Machine):
-            return states[machine.name]
-        if self.layout.is_pipeline:
-            return tuple(states.values())
-        return states
+        return state_as(self, machine)
 
     def through(self, end: int) -> bool:
         """Whether every stage is through with all that descends from inputs below `end`."""
         ends = {INPUT: end}
         for stage in self.layout.stages:
             for ring in rings_of(stage.source):
-                if self._rings[ring].released(stage.name) < ends[ring]:
+                if released(self.by_index[ring], stage) < ends[ring]:
                     return False
             if stage.output is not None:
-                ends[stage.output] = self._rings[stage.output].cursor
+                ends[stage.output] = self.by_index[stage.output].cursor
         if self.backlog is None or self.layout.outlet is None:
             return True
         return self.backlog.moved_all({ring: ends[ring] for ring in rings_of(self.layout.outlet)})
@@ -301,16 +316,16 @@ class Net:
     def wait_for_outputs(self, seconds: float) -> None:
         """Sleep until there may be more outputs, `seconds` at most."""
         assert self.layout.outlet is not None
-        rings = [self._rings[ring] for ring in rings_of(self.layout.outlet)]
+        rings = [self.by_index[ring] for ring in rings_of(self.layout.outlet)]
         seen = [ring.cursor for ring in rings]
         self.wait_moved(seconds, lambda: [ring.cursor for ring in rings] != seen)
 
     def begin_rolling(self) -> None:
         """From here on outputs are digested."""
-        self._since = self._fold.sequence
+        self.since = self.fold.sequence
         if self.backlog is not None:
             self.backlog.rolling = xxhash.xxh3_64()
-            self.backlog.last_output = self._fold.last_output
+            self.backlog.last_output = self.fold.last_output
 
     def digest_each(self, every: int, on_digest: Callable[[Cut], None]) -> None:
         """Stages of a net are not held between two inputs: digests are taken now and then."""
@@ -324,35 +339,16 @@ class Net:
             with self._hold(deadline):
                 if self._left is not None:
                     with contextlib.suppress(StateError):  # of a worker that is gone
-                        return self._cut_at(self.done)
+                        return cut_at(self, self.done)
                     return None
                 at = self.producer.sequence
                 while not self.through(at):
                     if deadline.over() or self.stopped:
                         return None
                     self.wait_moved(min(deadline.left(), 0.05), lambda: self.through(at))
-                return self._cut_at(at)
+                return cut_at(self, at)
         except WaitTimeout:  # somebody publishes, and waits for room
             return None
-
-    def _cut_at(self, at: int) -> Cut:
-        parts = [
-            StageCut(
-                stage.name,
-                stage.machine.version,
-                stage.done,
-                stage.made,
-                stage.state(),
-                known_classes(stage.machine),
-            )
-            for stage in self.stages
-        ]
-        since, rolling, last = self._since, xxhash.xxh3_64(), self._fold.last_output
-        if self.backlog is not None and self.backlog.rolling is not None:
-            rolling, last = self.backlog.rolling, self.backlog.last_output
-            self.backlog.rolling = xxhash.xxh3_64()
-        self._since = at
-        return Cut(at, parts, since, rolling.intdigest(), self._answers.before(at), last)
 
     def give_up(self) -> None:
         """The engine is halted, and workers must not wait for what will never be."""
@@ -379,6 +375,8 @@ class Net:
         """Consumers that others made of the rings keep them until they have read all there is."""
         self._left = {"done": self.done}
         self.producer.close()
+        for pool in self.pools.values():
+            pool.close()
         for stage in self.stages:
             stage.leave()
         for outlet in self._outlets.values():

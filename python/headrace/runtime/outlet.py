@@ -42,6 +42,13 @@ class Outlet:
                 if reader_is_gone():
                     return
 
+    def try_emit(self, records: Records) -> int:
+        """Publish as many records as there is room for now; how many these are."""
+        done = self._producer.try_publish(records)
+        while done < len(records) and self._backlog is not None and self._backlog.pump():
+            done += self._producer.try_publish(records[done:])
+        return done
+
     def close(self) -> None:
         self._producer.close()
 

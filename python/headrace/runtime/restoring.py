@@ -14,7 +14,7 @@ from headrace.engine import Stepper
 from headrace.errors import JournalError, StepError
 from headrace.journal.recovery import Tail
 from headrace.ports import LocalDisk
-from headrace.replay import NetFold, PassedOver
+from headrace.replay import NetFold, PassedOver, index_in_fold
 from headrace.ringbuffer import Ring
 from headrace.runtime.recorder import CONSUMER
 
@@ -22,17 +22,13 @@ _WAIT_SECONDS_MAX = 60.0
 
 
 class Restored:
-    """The stepper of stage `index` before event `sequence`: the initial state, at first."""
+    """The stepper of stage `name` before event `sequence`: the initial state, at first."""
 
     def __init__(
-        self,
-        topology: Any,
-        index: int,
-        step: str | None,
-        sequence: int,
-        passed_over: PassedOver,
+        self, topology: Any, name: str, step: str | None, sequence: int, passed_over: PassedOver
     ) -> None:
-        self._topology, self._index, self._step = topology, index, step
+        index = index_in_fold(topology, name)
+        self._index = index
         self._sequence = sequence
         self._fold = NetFold(topology, step, _pass_over, upto=(index, sequence))
         self._fold.passed_over = passed_over

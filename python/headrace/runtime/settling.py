@@ -12,9 +12,26 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 from headrace.compose.layout import Layout, StageLayout, rings_of
+from headrace.errors import UnknownConsumer
 from headrace.ringbuffer import Ring
 
 ALL = 1 << 62  # a position beyond all others: nothing more will come
+
+
+def released(ring: Ring, stage: StageLayout) -> int:
+    """The sequence below which a stage has let go of all events of a ring.
+
+    Where a worker of an elastic stage has left the ring, or is not there yet, nothing below the
+    ring's end is its business: one that comes reads what is published after that.
+    """
+    end = ring.cursor  # before the look: whoever joins after it begins no earlier
+    try:
+        return ring.released(stage.name)
+    except UnknownConsumer:
+        if stage.slot is None:
+            raise
+        return end
+
 
 Waiting = Generator[None, None, int]
 
@@ -71,6 +88,6 @@ class Settling:
             bounds.append((yield from self._through(self._layout.stages[writer])))
             ends.append((ring, self._rings[ring].cursor))
         for ring, end in ends:
-            while self._rings[ring].released(stage.name) < end:
+            while released(self._rings[ring], stage) < end:
                 yield
         return min(bounds)

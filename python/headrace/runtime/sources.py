@@ -99,6 +99,8 @@ class Batch:
 class RingSource:
     """One ring, read in place: the input ring's events are bare, other rings have records."""
 
+    reads_ahead = True  # a batch can be polled before the one before is let go of
+
     def __init__(
         self,
         ring: Ring,
@@ -124,9 +126,9 @@ class RingSource:
         """All events below are let go of."""
         return self.consumer.sequence
 
-    def poll(self, size_max: int) -> Batch | None:
-        """Wait for the next batch; None: the ring has ended."""
-        batch = self.consumer.poll(size_max, None)
+    def poll(self, size_max: int, timeout: float | None = None) -> Batch | None:
+        """Wait for the next batch, `timeout` seconds at most; None: none came, or it has ended."""
+        batch = self.consumer.poll(size_max, timeout)
         if not len(batch):
             return None
         first = self.consumer.batch_sequence
@@ -142,6 +144,10 @@ class RingSource:
         """Let go of the batch, or of its first events."""
         self.consumer.release(count)
 
+    def release_to(self, end: int) -> None:
+        """Let go of all events below a sequence; of later ones that were polled, not yet."""
+        self.consumer.release(end - self.consumer.sequence)
+
     def close(self) -> None:
         """Leave the ring."""
         self.consumer.close()
@@ -152,6 +158,8 @@ class GatheredSource:
 
     `marks`: told how far the stage is, before the rings' slots are let go of.
     """
+
+    reads_ahead = False
 
     def __init__(
         self, gathered: Gathered, shares: tuple[Share, ...], depth: int, marks: Marks
@@ -171,13 +179,13 @@ class GatheredSource:
         self._begin = self._out = 0  # [begin, begin + out) of them are handed out
         self.ended = False
 
-    def poll(self, size_max: int) -> Batch | None:
-        """Wait for the next batch; None: all rings have ended."""
+    def poll(self, size_max: int, timeout: float | None = None) -> Batch | None:
+        """Wait for the next batch, `timeout` seconds at most; None: as RingSource."""
         while self._rows is None:
             self._before = self._gathered.bounds
-            self._rows = self._gathered.wait()
+            self._rows = self._gathered.wait(timeout)
             if self._rows is None:
-                self.ended = True
+                self.ended = self._gathered.ended
                 return None
             self._begin = self._stepped_before(len(self._rows))
             if self._begin == len(self._rows):
@@ -212,6 +220,13 @@ class GatheredSource:
         self._marks.keep(Mark(self.sequence, self._gathered.bounds, *self._again))
         self._gathered.release()
         self._rows = None
+
+    def release_to(self, end: int) -> None:
+        """Let go of the batch, as far as it lies below the sequence."""
+        done = min(end - self.sequence, self._out)
+        left = self._out - done
+        self.release(done)
+        self._out = left
 
     def close(self) -> None:
         """Leave the rings."""

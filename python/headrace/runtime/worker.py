@@ -33,6 +33,7 @@ from headrace.runtime.outlet import Outlet
 from headrace.runtime.placing import pin
 from headrace.runtime.recorder import CONSUMER as JOURNAL_READER
 from headrace.runtime.restoring import Restored
+from headrace.runtime.settling import released
 from headrace.runtime.sources import source_of
 from headrace.runtime.stage import Hooks, Records, Stage, id_of
 
@@ -106,7 +107,7 @@ class Worker:
         self._waits_for_journal = spec.journal is not None and spec.safe_first
         self._is_last = layout.outlet is not None and own.output in rings_of(layout.outlet)
         restored = Restored(
-            spec.topology, own.index, spec.step, source.sequence, spec.passed_over
+            spec.topology, own.state_name, spec.step, source.sequence, spec.passed_over
         )
         if spec.journal is not None:
             restored.from_journal(spec.journal, rings[INPUT])
@@ -145,7 +146,7 @@ class Worker:
 
     def _sequence_of(self, stage: StageLayout) -> int:
         if isinstance(stage.source, Read):
-            return self._rings[stage.source.ring].released(stage.name)
+            return released(self._rings[stage.source.ring], stage)
         return self._marks[stage.index].sequence
 
     def run(self) -> None:

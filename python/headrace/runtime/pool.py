@@ -1,0 +1,324 @@
+"""The workers of an elastic stage together: who owns which partition, and how many they are.
+
+A thread measures what waits and how long steps take, asks the controller how many workers there
+should be, adds and retires some, and moves partitions between them. How one goes from worker to
+worker is the coordinator's part of `headrace.elastic.handover`; what the workers answer is taken
+in their own threads, so that no hand-over waits for this one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from headrace.compose.layout import Slot
+from headrace.elastic import PID, Assignment, Measurement, Move, Tenure, rebalance, retire
+from headrace.elastic.handover import (
+    COORDINATOR,
+    Holding,
+    Partition,
+    Send,
+    Taken,
+    answered,
+    hand_over,
+)
+from headrace.errors import UsageError
+from headrace.runtime.elastic_stage import ElasticStage
+from headrace.runtime.elastic_worker import Letter
+
+log = logging.getLogger("headrace.runtime")
+
+_LOADS_KEPT = 0.98  # of the measured load of each partition, from one period to the next
+_SHARE_KEPT = 0.7  # of what part of the events a worker reads are its own, likewise
+
+
+class Status(Enum):
+    """Of the place of a worker."""
+
+    IDLE = "nobody is there"
+    STARTING = "a worker is about to join"
+    RUNNING = "its worker may own partitions"
+    RETIRING = "its worker gives its partitions away"
+    LEAVING = "its worker finishes what it holds"
+    ENDED = "its worker has ended, for there is nothing more to read"
+
+
+class Pool:
+    """Workers of one stage. `lag(stage)`: events that one has not let go of. Used by any thread.
+
+    `initial`: of the partitions that have one, whose they are is dealt out anew.
+    """
+
+    def __init__(
+        self,
+        slot: Slot,
+        stages: list[ElasticStage],
+        lag: Callable[[ElasticStage], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        node = slot.node
+        self.name = slot.group
+        self.node = node
+        self.stages = stages
+        self.moves = 0  # hand-overs done
+        self.wanted = node.min
+        self.measured: Measurement | None = None  # last
+        self.controller = _controller(node.controller)
+        self._lag = lag
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._status = [Status.RUNNING if at < node.min else Status.IDLE for at in range(node.max)]
+        owners = Assignment.over(range(node.min), node.partitions).owners
+        self._partitions = [Partition(owner) for owner in owners]
+        self._on_way: set[int] = set()
+        self._broken = False
+        self._loads = np.zeros(node.partitions)
+        self._stepping = np.zeros(node.partitions)
+        self._before = [(0, 0, 0.0) for _ in stages]  # read, stepped, busy
+        self._shares = [1.0 / node.min] * node.max
+        self._depth = 0
+        self._closing = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, name=f"headrace-{self.name}-pool", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to measure, and to act on it."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End that."""
+        self._closing.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @property
+    def owners(self) -> tuple[int, ...]:
+        """The worker that owns each partition."""
+        return tuple(self._owner(at) for at in range(self.node.partitions))
+
+    @property
+    def workers(self) -> tuple[int, ...]:
+        """The numbers of the workers that are there."""
+        present = (Status.RUNNING, Status.RETIRING, Status.LEAVING)
+        return tuple(at for at, status in enumerate(self._status) if status in present)
+
+    @property
+    def moving(self) -> int:
+        """How many partitions are on their way."""
+        return len(self._on_way)
+
+    def state(self) -> dict[int, Any]:
+        """Copies of the states of all partitions that events came to."""
+        with self._lock:
+            found = {}
+            for stage in self.stages:
+                worker = stage.worker
+                with worker.lock:
+                    steppers = worker.partitioned.steppers
+                    for at in list(steppers):
+                        if self._owner(at) == worker.number:
+                            found[at] = steppers[at].state
+        return {at: found[at] for at in sorted(found)}
+
+    def _owner(self, partition: int) -> int:
+        owner = self._partitions[partition].owner
+        assert owner is not None  # threads do not die alone
+        return owner
+
+    # -- what workers say ------------------------------------------------------------------------
+
+    def send(self, to: int, letter: Letter) -> None:
+        """Bring a letter to a worker, or here."""
+        if to != COORDINATOR:
+            self.stages[to].worker.letters.put(letter)
+            return
+        at = letter.partition
+        message = letter.message
+        assert isinstance(message, Holding | Taken)
+        with self._lock:
+            self._partitions[at], sends = answered(self._partitions[at], message)
+            if self._partitions[at].target is None and at in self._on_way:
+                self._on_way.discard(at)
+                self.moves += 1
+            self._dispatch(at, sends)
+
+    def _dispatch(self, at: int, sends: Iterable[Send]) -> None:
+        for to, message in sends:
+            self.stages[to].worker.letters.put(Letter(at, message))
+
+    def joined(self, number: int) -> None:
+        """A worker reads on from now on."""
+        with self._lock:
+            if self._status[number] is Status.STARTING:
+                self._status[number] = Status.RUNNING
+
+    def left(self, number: int) -> None:
+        """A worker has left its place."""
+        with self._lock:
+            self._status[number] = Status.IDLE
+
+    def may_end(self, number: int) -> bool:
+        """Whether a worker that has read all may end: then it is given nothing any more."""
+        with self._lock:
+            involved = {
+                who
+                for at in self._on_way
+                for who in (self._partitions[at].owner, self._partitions[at].target)
+            }
+            if number in involved and not self._broken:
+                return False
+            self._status[number] = Status.ENDED
+            return True
+
+    def break_off(self) -> None:
+        """A worker has failed for good: nobody is to wait for it."""
+        self._broken = True
+
+    @property
+    def broken(self) -> bool:
+        """Whether a worker has failed for good."""
+        return self._broken
+
+    # -- what is done with them ------------------------------------------------------------------
+
+    def move(self, moves: Iterable[tuple[int, int]]) -> int:
+        """Begin to hand over partitions, each to a worker; how many of them.
+
+        Those are passed over that are on their way or there already, or whose new owner is not
+        there to take them.
+        """
+        begun = 0
+        with self._lock:
+            if self._broken:
+                return 0
+            for at, target in moves:
+                owner = self._owner(at)
+                alive = Status.ENDED not in (self._status[owner], self._status[target])
+                taking = self._status[target] is Status.RUNNING and owner != target
+                if not (alive and taking) or at in self._on_way:
+                    continue
+                self._partitions[at], sends = hand_over(self._partitions[at], target)
+                self._on_way.add(at)
+                self._dispatch(at, sends)
+                begun += 1
+        return begun
+
+    def want(self, count: int) -> None:
+        """Have so many workers, within min and max: add some, or begin to retire the last ones."""
+        node = self.node
+        with self._lock:
+            count = self.wanted = min(max(count, node.min), node.max)
+            staying = [
+                at
+                for at, status in enumerate(self._status)
+                if status in (Status.STARTING, Status.RUNNING)
+            ]
+            for at, status in enumerate(self._status):
+                if len(staying) >= count:
+                    break
+                if status is Status.RETIRING:  # it has not gone yet
+                    self._status[at] = Status.RUNNING
+                    staying.append(at)
+                elif status is Status.IDLE:
+                    self._status[at] = Status.STARTING
+                    staying.append(at)
+                    self.stages[at].begin()
+            for at in reversed(sorted(staying)[count:]):
+                if self._status[at] is Status.RUNNING:
+                    self._status[at] = Status.RETIRING
+
+    def tick(self) -> None:
+        """Measure, decide, and act once."""
+        with self._lock:
+            if self._broken or Status.ENDED in self._status:
+                return
+            self.measured = self._measure()
+            self.want(self.controller.decide(self.measured))
+            self._let_retire()
+            if not self._on_way:
+                self._balance()
+
+    def _measure(self) -> Measurement:
+        done, busy_s, depth = 0, 0.0, 0.0
+        for at, stage in enumerate(self.stages):
+            worker = stage.worker
+            now = (worker.read, worker.stepped, worker.busy_s)
+            read, stepped, busy = (a - b for a, b in zip(now, self._before[at], strict=True))
+            self._before[at] = now
+            done += int(stepped)
+            busy_s += busy
+            if at not in self.workers:
+                continue
+            if read > 0:
+                share = _SHARE_KEPT * self._shares[at] + (1 - _SHARE_KEPT) * stepped / read
+                self._shares[at] = min(share, 1.0)
+            depth += self._lag(stage) * self._shares[at]
+        self._measure_loads()
+        before, self._depth = self._depth, round(depth)
+        arrived = max(0, done + self._depth - before)
+        return Measurement(
+            self._clock(), self._depth, arrived, done, busy_s, self.wanted,
+            self.node.min, self.node.max,
+        )  # fmt: skip
+
+    def _measure_loads(self) -> None:
+        self._loads *= _LOADS_KEPT
+        for stage in self.stages:
+            for at, stepper in list(stage.worker.partitioned.steppers.items()):
+                if self._owner(at) == stage.worker.number:
+                    spent = stepper.stepping_ns
+                    self._loads[at] += max(0.0, spent - self._stepping[at])
+                    self._stepping[at] = spent
+
+    def _let_retire(self) -> None:
+        """Take the next step with workers that are to go."""
+        running = [at for at, status in enumerate(self._status) if status is Status.RUNNING]
+        for number, status in enumerate(self._status):
+            if status is not Status.RETIRING or not running:
+                continue
+            assignment = self._assignment()
+            if assignment.owned(number):
+                moves = retire(assignment, number, running, self._loads)
+                self.move((move.partition, move.target) for move in moves)
+            elif not any(self._partitions[at].target == number for at in self._on_way):
+                self._status[number] = Status.LEAVING
+                self.stages[number].retire()
+
+    def _balance(self) -> None:
+        running = [at for at, status in enumerate(self._status) if status is Status.RUNNING]
+        choose: Callable[..., Iterable[Move]] = getattr(self.controller, "moves", rebalance)
+        moves = choose(self._assignment(), running, self._loads.copy())
+        self.move((move.partition, move.target) for move in moves)
+
+    def _assignment(self) -> Assignment:
+        return Assignment(0, tuple((Tenure(0, owner),) for owner in self.owners))
+
+    def _run(self) -> None:
+        while not self._closing.wait(self.node.period):
+            try:
+                self.tick()
+            except Exception:  # a controller's: the stage goes on with the workers that it has
+                log.exception(
+                    "the controller of stage %s failed; its workers stay as they are", self.name,
+                    extra={"stage": self.name},
+                )  # fmt: skip
+                return
+
+
+def _controller(given: Any) -> Any:
+    """The controller of a stage: made, if a way to make it is given."""
+    if given is None:
+        return PID()
+    if isinstance(given, type) or not hasattr(given, "decide"):
+        made = given()
+        if not hasattr(made, "decide"):
+            raise UsageError(f"controller {given!r} made {made!r}, which has no method decide")
+        return made
+    return given

@@ -1,0 +1,151 @@
+"""Elastic stages whose workers and partitions change all the time come to what the reference does.
+
+Workers are added and retired, and partitions moved, by chance and as often as it goes, while events
+come in pieces: nothing may be lost or stepped twice, each key in order, and the states the same.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from elastic_tools import AtRandom
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_topology_differential import assert_same
+from topologies import EVENT, Mixer, events
+
+import headrace as hr
+from headrace.events import record_dtype
+from headrace.reference.topology import ReferenceTopology
+from headrace.runtime import elastic_worker
+
+QUIETLY = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Idle workers hear at once what they are told, so that much happens in little time."""
+    monkeypatch.setattr(elastic_worker, "_IDLE_SECONDS", 0.0005)
+    monkeypatch.setattr(elastic_worker, "_BUSY_SECONDS", 0.0001)
+
+
+def mixer(name: str, stateful: bool = True) -> Mixer:
+    return Mixer(name, EVENT, True, 2, stateful)
+
+
+def stage(name: str, seed: int, by: Any = "key", ordered: bool = True, **how: Any) -> hr.Elastic:
+    workers = {"min": 1, "max": 3, "partitions": 6, "period": 0.001} | how
+    return hr.elastic(
+        mixer(name), by, controller=lambda: AtRandom(seed), ordered=ordered, **workers
+    )
+
+
+def pairs() -> Any:
+    """A machine that takes what a fan-out of `a` and `b` puts out."""
+    dtype = hr.fanout(mixer("a"), mixer("b")).output
+
+    @hr.machine(event=dtype, output=EVENT, initial=int, name="pairs")
+    def unpair(state: int, a_key: int, b_venue: bytes, a_value: int) -> Any:
+        return state + 1, [(a_key, b_venue, a_value + state)]
+
+    return unpair
+
+
+SHAPES = {
+    "alone": lambda seed: stage("m", seed, ["key", "venue"]),
+    "many": lambda seed: stage("m", seed, "value", min=2, max=6, partitions=64),
+    "between": lambda seed: mixer("a") >> stage("m", seed) >> mixer("b"),
+    "in a shard": lambda seed: hr.shard(
+        stage("m", seed, ordered=False), by="venue", n=2, ordered=True
+    ),
+    "in a shard of chains": lambda seed: hr.shard(
+        hr.chain(mixer("a"), stage("m", seed), mixer("b")), by="venue", n=2, ordered=True
+    ),
+    "in a fan-out": lambda seed: hr.fanout(stage("m", seed), mixer("z")),
+    "behind itself": lambda seed: stage("m", seed, ordered=False) >> stage("n", seed, "value"),
+    "behind a shard": lambda seed: hr.shard(mixer("a"), "venue", n=2) >> stage("m", seed, "value"),
+    "behind a pair": lambda seed: hr.fanout(mixer("a"), mixer("b")) >> pairs() >> stage("m", seed),
+}
+
+
+def run(
+    topology: Any, inputs: Any, pieces: int, naps: bool, **how: Any
+) -> tuple[Any, Any, int, int]:
+    """Outputs, states by stage, failures, and hand-overs of an engine."""
+    with hr.Engine(topology, on_error="dead_letter", capacity=512, **how) as engine:
+        for number, piece in enumerate(np.array_split(inputs, pieces)):
+            engine.publish(piece, timeout=30)
+            if naps and number % 3 == 0:
+                time.sleep(0.002)
+        engine.drain(30)
+        made = [records.copy() for records in engine.outputs()]
+        state = engine.state
+        moves = sum(pool.moves for pool in engine._line.pools.values())  # type: ignore[union-attr]
+    output = record_dtype(topology.output)
+    return np.concatenate([np.zeros(0, output), *made]), state, len(engine.dead_letters), moves
+
+
+def compare(topology: Any, seed: int, count: int, pieces: int, naps: bool = True) -> int:
+    inputs = events(seed, count)
+    plain = ReferenceTopology(topology)
+    plain.publish(inputs)
+    made, state, failures, moves = run(topology, inputs, pieces, naps)
+    assert_same(made, plain.outputs)
+    assert state == plain.state
+    assert failures == len(plain.failures)
+    return moves
+
+
+@settings(max_examples=25, **QUIETLY)
+@given(st.sampled_from(list(SHAPES)), st.integers(0, 1 << 32), st.integers(0, 300), st.booleans())
+def test_threads_equal_the_reference(shape: str, seed: int, count: int, naps: bool) -> None:
+    compare(SHAPES[shape](seed), seed, count, 1 + count // 20, naps)
+
+
+def test_much_is_moved_meanwhile() -> None:
+    """Or the test above would test little."""
+    assert compare(SHAPES["alone"](3), 3, 800, 60) > 5
+
+
+def order_of_keys(made: Any, inputs: Any) -> dict[int, list[Any]]:
+    """The ids of outputs by the key of their input, in the order in which they came."""
+    found: dict[int, list[Any]] = {}
+    for record in made:
+        key = int(inputs["key"][record["input_sequence"]])
+        found.setdefault(key, []).append(record[["input_sequence", "output_index"]].tolist())
+    return found
+
+
+def compare_keys(seed: int, count: int, pieces: int, max_workers: int = 3) -> None:
+    """Without `ordered`: the same outputs, those of each key in order; and the same states."""
+    topology = stage("m", seed, ordered=False, max=max_workers)
+    inputs = events(seed, count)
+    plain = ReferenceTopology(topology)
+    plain.publish(inputs)
+    made, state, failures, _ = run(topology, inputs, pieces, True)
+    assert state == plain.state
+    assert failures == len(plain.failures)
+    assert order_of_keys(made, inputs) == order_of_keys(plain.outputs, inputs)
+    assert_same(np.sort(made, order=["input_sequence", "output_index"]), plain.outputs)
+
+
+@settings(max_examples=12, **QUIETLY)
+@given(st.integers(0, 1 << 32), st.integers(0, 400))
+def test_each_key_in_order_without_order(seed: int, count: int) -> None:
+    compare_keys(seed, count, 1 + count // 20)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1800)
+def test_storm_of_moves() -> None:
+    """A minute of it, in each shape in turn."""
+    end, seed, moves = time.monotonic() + 60, 0, 0
+    while time.monotonic() < end:
+        for make in SHAPES.values():
+            moves += compare(make(seed), seed, 2000, 100)
+            seed += 1
+        compare_keys(seed, 3000, 150, max_workers=6)
+    assert moves > 100
