@@ -228,7 +228,7 @@ def test_the_same_is_found(nodes: list[Node], questions: list[int], bounds: Any)
     for each in fast.verdicts:
         if each.path is not None:
             check_path(system, bounds, each.path)
-    deep = explore(system, search="depth", max_states=20 * UNIQUE_MAX, **bounds)
+    deep = explore(system, search="depth", max_states=4 * UNIQUE_MAX, **bounds)
     assume("there are more than" not in deep.stopped)
     if not plain.wrong:
         assert (deep.unique, deep.complete) == (plain.unique, plain.complete)
