@@ -1,5 +1,6 @@
 # Every target works from a bare clone: it makes the virtual environment, installs, builds, and does
-# none of that again while nothing changed. PYTHON=/path/to/python3 chooses another interpreter.
+# none of that again while nothing changed. PYTHON=/path/to/python3 chooses another interpreter;
+# PLACE=processes runs the machine of the demo in a process of its own.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -7,6 +8,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 VENV ?= .venv
+PLACE ?= threads
 BIN := $(VENV)/bin
 # One stamp per environment: several may share the sources, each with its own .so files.
 BUILT := build/built-$(subst /,-,$(VENV))
@@ -36,7 +38,7 @@ $(BUILT): $(VENV)/installed $(SOURCES)
 	@touch $@
 
 demo: build
-	$(BIN)/python examples/demo.py
+	$(BIN)/python examples/demo.py --place $(PLACE)
 
 # The tests that measure time run after the others, alone on the machine.
 test: build lint

@@ -10,19 +10,23 @@ import sys
 import termios
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from bench.measure import Sample
-from bench.peers.pair import Pair
 
 INTERVAL_SECONDS = 0.5  # twice as often as by default
 FIRST_SECONDS_MAX = 20.0
 
 
 class Top:
-    """A process `headrace top NAME` with a screen of 120 by 40; asleep (SIGSTOP) between runs."""
+    """A process `headrace top NAME` with a screen of 120 by 40; asleep (SIGSTOP) between runs.
 
-    def __init__(self, name: str, stack: ExitStack) -> None:
+    `stage`: the name of a stage that it must have shown.
+    """
+
+    def __init__(self, name: str, stage: str, stack: ExitStack) -> None:
+        self._stage = stage.encode()
         self._ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (40, 120))
         command = [sys.executable, "-m", "headrace", "top", name]
@@ -50,14 +54,14 @@ class Top:
                 return
             if not data:
                 return
-            if b"receiver" in data:
+            if self._stage in data:
                 self._drawn.set()
 
-    def run(self, pair: Pair, count: int) -> Sample:
+    def run(self, run: Callable[[int], Sample], count: int) -> Sample:
         """A run while it is awake."""
         self._process.send_signal(signal.SIGCONT)
         try:
-            sample = pair.run(count)
+            sample = run(count)
         finally:
             self._process.send_signal(signal.SIGSTOP)
         if self._process.poll() is not None:

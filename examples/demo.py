@@ -1,6 +1,7 @@
 """The whole of it on real data: a year of flights through a ring into a machine.
 
     python examples/demo.py [--flights N] [--compare N] [--picture FILE] [--keep DIR] [--seed N]
+                            [--place threads|processes]
 
 Reads the table of all flights from New York City in 2013, runs its events through an engine, prints
 what the machine made of them, draws it, has a process that does the same with a journal killed in
@@ -40,11 +41,14 @@ PICTURE = Path(__file__).parents[1] / "build" / "flights.png"
 Array = np.ndarray[Any, Any]
 
 
-def run_engine(console: Console, made: Array) -> Ended:
-    """Put all events through an engine: the state at the end, the alerts, and the time."""
+def run_engine(console: Console, made: Array, place: str) -> Ended:
+    """Put all events through an engine: the state at the end, the alerts, and the time.
+
+    `place`: where the machine runs, in a thread of this process or in a process of its own.
+    """
     found = [np.empty(0, ALERT)]
     begin = time.perf_counter()
-    with hr.Engine(board) as engine:
+    with hr.Engine(board, place=place) as engine:
         for at in range(0, len(made), BATCH):
             engine.publish(made[at : at + BATCH])
         for records in engine.outputs():
@@ -52,8 +56,9 @@ def run_engine(console: Console, made: Array) -> Ended:
         seconds = time.perf_counter() - begin
         state = engine.state
     alerts = np.concatenate(found)
+    where = "in a process of its own, " if place == "processes" else ""
     console.print(
-        f"through a ring into a machine with a step in Python ({seconds:.2f} s): "
+        f"through a ring into a machine with a step in Python ({where}{seconds:.2f} s): "
         f"[bold]{len(made) / seconds:,.0f} events/s[/]\n"
         f"{len(alerts):,} alerts, state digest {state_digest(state)}\n"
     )
@@ -163,6 +168,10 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=2013, metavar="N", help="chooses where the process is killed"
     )
+    parser.add_argument(
+        "--place", choices=("threads", "processes"), default="threads",
+        help="where the machine of the first run is: a process of its own, or a thread",
+    )  # fmt: skip
     options = parser.parse_args()
     if (options.flights is not None and options.flights < 1) or options.compare < 0:
         parser.error("--flights takes a number from 1 on, --compare one from 0 on")
@@ -178,7 +187,7 @@ def main() -> None:
         f"{len(table):,} flights from New York City in 2013 are {len(made):,} events "
         f"({time.perf_counter() - begin:.2f} s)"
     )
-    whole = run_engine(console, made)
+    whole = run_engine(console, made, options.place)
     state, alerts = whole.state, whole.alerts
     tell_totals(console, state, table)
     check_totals(console, state, table)

@@ -10,24 +10,28 @@ from bench.figures import (
     disruptor,
     exploring,
     journal,
+    killing,
     moving,
     native,
     processes,
     seeing,
     simulated,
     steps,
+    topologies,
 )
 from bench.measure import Figure
 
 FIGURES: tuple[Figure, ...] = (
     *native.FIGURES,
     *disruptor.FIGURES,
+    *topologies.FIGURES,
     *processes.FIGURES,
     *seeing.FIGURES,
     *moving.FIGURES,
     *calls.FIGURES,
     *steps.FIGURES,
     *journal.FIGURES,
+    *killing.FIGURES,
     *exploring.FIGURES,
     *simulated.FIGURES,
 )

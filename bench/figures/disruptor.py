@@ -22,7 +22,7 @@ WARM_UPS = 25  # Java's compiler takes about a second until the last loop is as 
 _shared = lru_cache(maxsize=1)(lmax.opened)
 
 
-def _java(topology: str, batch: int) -> Open:
+def java(topology: str, batch: int) -> Open:
     def open_java(stack: ExitStack) -> Contestant:
         disruptor = _shared(stack)
         run = partial(disruptor.run, topology, batch)
@@ -39,7 +39,7 @@ def one_to_one() -> Figure:
         ours, theirs = f"{OURS} (batch {batch})", f"{LMAX} (batch {batch})"
         run = partial(runs.one_to_one, WORDS, batch, PAUSES, slots=SLOTS)
         contestants[ours] = plain(run, start=START)
-        contestants[theirs] = _java("single", batch)
+        contestants[theirs] = java("single", batch)
         work = "native, 1 producer, 1 consumer, 8 B, pausing"
         checks.append(Check(work, f"batch {batch}", ours, theirs, "rate", ">=", 2.0))
     return Figure("one-to-one-8B", contestants, checks, **SHORT)
@@ -54,7 +54,7 @@ def graphs() -> Figure:
     ):  # fmt: skip
         ours, theirs = f"{OURS} ({topology})", f"{LMAX} ({topology})"
         contestants[ours] = plain(partial(runs.graph, topology, 1, slots=SLOTS), start=START)
-        contestants[theirs] = _java(topology, 1)
+        contestants[theirs] = java(topology, 1)
         work = "native graphs on 2 cores, 8 B, batch 1"
         checks.append(Check(work, at, ours, theirs, "rate", ">=", 1.0))
     return Figure("graphs", contestants, checks, **SHORT)

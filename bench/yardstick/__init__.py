@@ -40,6 +40,8 @@ def library() -> ctypes.CDLL:
     loaded.yardstick_copy.argtypes = [c_void_p, c_void_p, c_int64, c_int64, c_int64]
     loaded.yardstick_copy.restype = c_int64
     loaded.yardstick_wake_up.argtypes = [c_int64, c_int64, POINTER(c_int), c_void_p]
+    loaded.bench_mixed.argtypes = [c_uint64, c_int64]
+    loaded.bench_mixed.restype = c_uint64
     for loop in (loaded.bench_loop, loaded.bench_loop_by_pointer):
         loop.argtypes = [c_void_p, c_void_p, c_int64]
         loop.restype = None

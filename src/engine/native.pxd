@@ -29,19 +29,24 @@ cdef class NativeSteps:
     cdef cnp.ndarray packed_times
     cdef cnp.ndarray no_times
     cdef cnp.ndarray places     # of selected events
+    cdef char *packed_at        # where the arrays lie, for those without the GIL
+    cdef char *packed_times_at
+    cdef char *no_times_at
+    cdef int64_t *places_at
     cdef int64_t alignment
 
     cdef int fold(
         self, cnp.ndarray state, const Batch *batch, int64_t begin, int64_t end, Outputs outputs
     ) except -1
     cdef int64_t end_of_selection(self, const Batch *batch, int64_t begin, int64_t end) noexcept
-    cdef int pack_selection(
-        self, const Batch *batch, int64_t begin, int64_t end, Batch *part
-    ) except -1
-    cdef int pack(self, const Batch *batch, int64_t begin, int64_t end, Batch *part) except -1
+    cdef int make_room(self, const Batch *batch) except -1
+    cdef void pack(self, const Batch *batch, int64_t begin, int64_t end, Batch *part) noexcept nogil
     cdef int fold_events(
-        self, void *state, const Batch *batch, int64_t begin, Outputs outputs
+        self, void *state, const Batch *whole, int64_t begin, int64_t upto, Outputs outputs
     ) except -1
     cdef int fold_batch(
-        self, void *state, const Batch *batch, int64_t begin, Outputs outputs
+        self, void *state, const Batch *whole, int64_t begin, int64_t upto, Outputs outputs
+    ) except -1
+    cdef int _stopped(
+        self, const Batch *part, int64_t count, int64_t stepped, int64_t put, bint without
     ) except -1

@@ -40,6 +40,10 @@ cdef class Outputs:
     ) noexcept nogil:
         """Write the header of the next record; where its payload goes. Room must be there."""
         cdef char *record = self.base + self.count * self.item_bytes
-        cdef RecordHeader header = RecordHeader(sequence, index, time_ns, origin)
-        memcpy(record, &header, sizeof(header))  # records need not be aligned
+        # Word by word: records need not be aligned, and what is stored by words and loaded by
+        # pairs of them, as a copy of the header would be, has to wait for the stores.
+        memcpy(record, &sequence, 8)
+        memcpy(record + 8, &index, 8)
+        memcpy(record + 16, &time_ns, 8)
+        memcpy(record + 24, &origin, 8)
         return record + sizeof(RecordHeader)

@@ -34,6 +34,7 @@ ctypedef struct Wait:
     uint32_t bit            # HR_DATA_PARKED or HR_SPACE_PARKED
     const int32_t *closed       # set by another thread of this process
     int64_t deadline_ns     # monotonic; INT64_MAX: none
+    int64_t nap_ns_max      # the longest it does not look around
     bint parked_before      # after LOOK_AROUND: do not spin again
 
 cdef Outcome wait_on(Wait *wait) noexcept nogil

@@ -3,7 +3,7 @@
 Every strategy is the same walk: spin, then yield, then park on a futex in the shared header; they
 differ in how long each leg is. No leg holds the GIL, each sees the end of the ring, its closing by
 another thread, and the deadline; and each comes up at least every 100 ms to let Python handle
-Ctrl-C.
+Ctrl-C, and every 20 ms where it may be a dead producer's claim that is waited for.
 """
 
 cimport cython
@@ -24,6 +24,7 @@ cdef enum:
     SPINS_BETWEEN_CLOCKS = 512
     YIELDS_BETWEEN_CLOCKS = 16
     NAP_NS_MAX = 100_000_000
+    BURIAL_NAP_NS_MAX = 20_000_000
 
 
 cdef inline Outcome look_at_clock(Wait *wait, int64_t come_up_ns) noexcept nogil:
@@ -68,7 +69,7 @@ cdef Outcome yield_core(Wait *wait, int64_t come_up_ns) noexcept nogil:
 
 
 cdef Outcome park(Wait *wait) noexcept nogil:
-    """Sleep until woken, 100 ms at most."""
+    """Sleep until woken, or until it is time to come up."""
     cdef uint32_t *word = &wait.parking.data_word
     cdef uint32_t seen
     cdef int64_t nap
@@ -82,8 +83,8 @@ cdef Outcome park(Wait *wait) noexcept nogil:
     if outcome != NOT_YET:
         return outcome
     nap = wait.deadline_ns - monotonic_ns()
-    if nap > NAP_NS_MAX:
-        nap = NAP_NS_MAX
+    if nap > wait.nap_ns_max:
+        nap = wait.nap_ns_max
     if nap <= 0:
         return TIMED_OUT
     if futex_wait(word, seen, nap) == 0:
@@ -94,7 +95,7 @@ cdef Outcome park(Wait *wait) noexcept nogil:
 
 cdef Outcome wait_on(Wait *wait) noexcept nogil:
     """Wait until the attempt succeeds, the deadline is over, or it is time to look around."""
-    cdef int64_t come_up_ns = monotonic_ns() + NAP_NS_MAX
+    cdef int64_t come_up_ns = monotonic_ns() + wait.nap_ns_max
     cdef Outcome outcome
     if not wait.parked_before:
         outcome = spin(wait, come_up_ns)
@@ -113,6 +114,7 @@ cdef Outcome wait_with_signals(Wait *wait, object burier) except? DAMAGED:
     may be what is waited for.
     """
     cdef Outcome outcome
+    wait.nap_ns_max = NAP_NS_MAX if burier is None else BURIAL_NAP_NS_MAX
     while True:
         with nogil:
             outcome = wait_on(wait)

@@ -11,10 +11,10 @@ RECOVERY = "unit/test_engine_recovery.py::test_"
 FOLD = "property/test_stepper_differential.py::test_stepper_equals_plain_fold"
 CORNERS = "unit/test_engine_corners.py::test_"
 
-(COPYING, CURSOR, FIELDS, INPUTLOG, NATIVE_PYX, OUTPUTS, PYSTEPS, STEPPER_PYX) = (
+(COPYING, CURSOR, FIELDS, INPUTLOG, NATIVE_PYX, OUTPUTS, PYSTEPS, SHARING, STEPPER_PYX) = (
     ENGINE + name for name in (
         "copying.pyx", "cursor.pyx", "fields.pxd", "inputlog.pyx", "native.pyx", "outputs.pyx",
-        "pysteps.pyx", "stepper.pyx"))  # fmt: skip
+        "pysteps.pyx", "sharing.pyx", "stepper.pyx"))  # fmt: skip
 
 ENGINE_MUTANTS = [
     Planted(
@@ -156,9 +156,14 @@ ENGINE_MUTANTS = [
         NATIVE_STEPS + "native_equals_python"),
     Planted(
         "native part from the start", "every part of a batch is its first", NATIVE_PYX,
-        "        cdef const char *events = batch.events + begin * batch.stride\n",
-        "        cdef const char *events = batch.events\n",
+        "        part.events = batch.events + first * batch.stride\n",
+        "        part.events = batch.events\n",
         CORNERS + "native_steps_over_many_parts"),
+    Planted(
+        "NULs of keys", "what is behind a key's last word changes its shard", SHARING,
+        "        if (!last)\n",
+        "        if (0)\n",
+        "property/test_keys_differential.py::test_places_of_a_shard"),
     Planted(
         "fields as signed", "large unsigned values come out negative", FIELDS,
         "            return PyLong_FromLongLong((<uint8_t *>at)[0])\n",

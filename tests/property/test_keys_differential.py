@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from headrace.engine.sharing import places_of_shard
 from headrace.keys import partition_of
 from headrace.reference import keys as reference
 
@@ -60,6 +61,35 @@ def test_columns_and_single_keys_agree(data: Any, dtype: Any, partitions: int) -
     assert partition_of(swapped, partitions).tolist() == found.tolist()
     strided = np.repeat(keys, 2, axis=0)[::2]
     assert partition_of(strided, partitions).tolist() == found.tolist()
+
+
+QUICK = st.one_of(
+    hnp.integer_dtypes(endianness="="),
+    hnp.unsigned_integer_dtypes(endianness="="),
+    hnp.byte_string_dtypes(min_len=1, max_len=20),
+)
+
+
+@given(st.data(), QUICK, st.integers(1, 60))
+def test_places_of_a_shard(data: Any, dtype: Any, shards: int) -> None:
+    """Beside other fields, as they lie in a ring."""
+    keys = data.draw(hnp.arrays(dtype, st.integers(0, 40)))
+    events = np.zeros(len(keys), [("before", "S3"), ("key", dtype), ("behind", "i2")])
+    events["key"], events["before"], events["behind"] = keys, b"xyz", -1
+    found = [places_of_shard(events["key"], shards, shard) for shard in range(shards)]
+    wanted = [reference.partition_of(plain(key), shards) for key in keys]
+    for shard, places in enumerate(found):
+        assert places is not None
+        assert places.dtype == np.int64
+        assert places.tolist() == [at for at, one in enumerate(wanted) if one == shard]
+
+
+OTHERS = [("f8", 3), ("i8", (2, 2)), (">i4", 2), ("U2", 2), ("M8[s]", 2), ("?", 1)]
+
+
+@pytest.mark.parametrize(("dtype", "shape"), OTHERS)
+def test_places_of_other_keys(dtype: str, shape: Any) -> None:
+    assert places_of_shard(np.zeros(shape, dtype), 2, 0) is None
 
 
 @given(st.lists(st.binary(min_size=3, max_size=3), max_size=5))

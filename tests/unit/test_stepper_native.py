@@ -77,6 +77,50 @@ def test_native_equals_python(library: ctypes.CDLL, form: str) -> None:
     assert native.run(strided, None, 9004).tobytes() == python.run(strided, None, 9004).tobytes()
 
 
+RECORD = np.dtype([("before", "u1"), ("time", "<i8"), ("of", "<i8"), ("event", EVENT)])
+
+
+@pytest.mark.parametrize("forms", [["step"], ["step_batch"], ["step", "step_batch"]])
+@pytest.mark.parametrize("packed", [False, True])
+def test_of_selected_records(library: ctypes.CDLL, forms: list[str], packed: bool) -> None:
+    """As a shard reads them: some of the records of the ring, which need not be aligned."""
+    functions: Any = {"step": library.one, "step_batch": library.many}
+    native = Native(outputs_max=2, **{form: functions[form] for form in forms})
+    count = 40_000  # some chunks
+    records = np.zeros(count, RECORD if packed else np.dtype(RECORD.descr[1:]))
+    records["event"]["amount"] = np.arange(count) % 7
+    records["time"], records["of"] = np.arange(count) * 5, np.arange(count) * 3
+    chance = np.random.default_rng(7)
+    for share in (0.0, 0.1, 0.9, 1.0):
+        places = np.flatnonzero(chance.random(count) < share)
+        python, stepper = steppers(native)
+        made = [
+            one.run(records["event"], records["time"], 11, records["of"], places)
+            for one in (python, stepper)
+        ]
+        assert made[0].tobytes() == made[1].tobytes()
+        assert stepper.state == python.state
+        assert stepper.state["count"] == len(places)
+        assert set(made[1]["input_sequence"] - 11) <= set(places.tolist())
+
+
+@pytest.mark.parametrize("form", ["step", "step_batch"])
+def test_refused_among_selected_events(library: ctypes.CDLL, form: str) -> None:
+    function: Any = library.one if form == "step" else library.many
+    python, native = steppers(Native(outputs_max=2, **{form: function}))
+    amounts = np.array([1, -9, 2, 5, -9, 8, -4, 1]).view(EVENT)
+    places = np.array([0, 2, 3, 5, 6, 7])
+    failures = []
+    for stepper in (python, native):
+        with pytest.raises(StepError) as caught:
+            stepper.run(amounts, None, 100, None, places)
+        failures.append(caught.value)
+    assert [failure.sequence for failure in failures] == [106, 106]
+    assert failures[0].partial.tobytes() == failures[1].partial.tobytes()
+    assert native.state == python.state
+    assert native.state["sum"] == 16
+
+
 @pytest.mark.parametrize("form", ["step", "step_batch"])
 def test_refused_event_changes_nothing(library: ctypes.CDLL, form: str) -> None:
     function: Any = library.one if form == "step" else library.many

@@ -13,6 +13,7 @@ import numpy as np
 
 from headrace.compose.layout import Merge, Pair, Read, Share, Source
 from headrace.compose.topology import PRESENT, paired_fields
+from headrace.engine.sharing import places_of_shard
 from headrace.events import POSITIONS, payload, record_dtype, ring_dtype
 from headrace.keys import partition_of
 
@@ -166,11 +167,15 @@ def shared_out(events: Array, first: int, shares: tuple[Share, ...]) -> Array | 
             select = np.arange((share.index - first) % share.n, len(events), share.n)
             continue
         keys = _keys(events, share.by)
-        if select is None:
-            select = np.flatnonzero(partition_of(keys, share.n) == share.index)
-        else:
-            select = select[partition_of(keys[select], share.n) == share.index]
+        mine = _places(keys if select is None else keys[select], share)
+        select = mine if select is None else select[mine]
     return select
+
+
+def _places(keys: Array, share: Share) -> Array:
+    """The places of the keys of a share."""
+    quick = places_of_shard(keys, share.n, share.index)
+    return np.flatnonzero(partition_of(keys, share.n) == share.index) if quick is None else quick
 
 
 def _keys(events: Array, by: tuple[str, ...]) -> Array:

@@ -205,7 +205,10 @@ class Shard(Topology):
 def _fields(by: Any, part: Part) -> tuple[str, ...] | None:
     if by is None:
         return None
-    names = (by,) if isinstance(by, str) else tuple(by)
+    try:
+        names = (by,) if isinstance(by, str) else tuple(by)
+    except TypeError:
+        names = ()
     known = part.event.names or ("value",)
     if not names:
         raise UsageError("by names a field of the event, or several, or is None: by index")
@@ -254,10 +257,10 @@ class Fanout(Topology):
                 )
         self.parts = branches
         self.event = branches[0].event
+        self.machines = tuple(machine for part in branches for machine in machines_of(part))
+        self._check_names()  # before the fields of pairs, which are made of them
         self.paired = tuple(branch for branch in branches if branch.output is not None)
         self.output = _paired_dtype(self.paired)
-        self.machines = tuple(machine for part in branches for machine in machines_of(part))
-        self._check_names()
 
     def __repr__(self) -> str:
         inner = (part.name if isinstance(part, Machine) else repr(part) for part in self.parts)

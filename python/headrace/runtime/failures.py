@@ -36,6 +36,7 @@ class Failures:
         self._traceback: TracebackType | None = None
         self._letters: list[DeadLetter] = []
         self._letters_max = dead_letters_max
+        self._put: set[tuple[str, int, int]] = set()  # which they are
         self._decide = decide
         self.keep: Callable[[DeadLetter], None] | None = None  # on the disk, before it is passed
 
@@ -46,17 +47,22 @@ class Failures:
     def put_aside(self, error: StepError, event: Records, retries: int = 0) -> bool:
         """Keep the event as a dead letter, if there is room for one more; whether there was.
 
-        Where somebody else decides, that is all, and it is kept by him.
+        Where somebody else decides, that is all, and it is kept by him. What a worker has told
+        before it died, and its successor tells again, is kept once.
         """
         if self._decide is not None:
             return self._decide(error, event)
+        which = error.machine, error.sequence, error.origin
+        if which in self._put:
+            return True
         if len(self._letters) >= self._letters_max:
             return False
         letter = DeadLetter(error.sequence, error.machine, event, error, retries)
         if self.keep is not None:
             self.keep(letter)
-        _forget_locals(error)
+        forget_locals(error)
         self._letters.append(letter)
+        self._put.add(which)
         return True
 
     def halt(self, error: BaseException) -> None:
@@ -85,7 +91,7 @@ def check_options(
             raise UsageError(f"{what} must be an integer of 0 or more, not {count!r}")
 
 
-def _forget_locals(error: BaseException) -> None:
+def forget_locals(error: BaseException) -> None:
     """Keep where it happened, and not the variables there: each would keep a state alive."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]

@@ -186,10 +186,11 @@ class Gathered:
                     for ring in rings_of(each)
                 },
             )
-            for each in _units(source)
+            for each in units_of(source)
         ]
         self.output = output
         self._turn = 0
+        self._only: int | None = None  # the unit whose turn it is, however long it takes
         self.index = 0  # of the unit of which rows were handed out last
 
     @property
@@ -206,8 +207,15 @@ class Gathered:
         for unit, bound in zip(self.units, bounds, strict=False):
             unit.resume(bound)
 
+    def begin_with(self, unit: int | None) -> None:
+        """Take what comes next of one unit before that of others; None: in turn."""
+        self._only = unit
+
     def take(self) -> Rows | None:
         """What can be taken now, of one unit; to be released before the next."""
+        if self._only is not None:
+            self.index = self._only
+            return self.units[self._only].fetch()
         for _ in self.units:
             self.index = self._turn
             self._turn = (self._turn + 1) % len(self.units)
@@ -261,10 +269,10 @@ def _output_of(layout: Layout, ring: int) -> Any:
     return layout.stages[writer].machine.output
 
 
-def _units(source: Source) -> list[Source]:
+def units_of(source: Source) -> list[Source]:
     """What may be taken each for itself: the parts of merges that are not ordered."""
     if isinstance(source, Merge) and not source.ordered:
-        return [unit for part in source.parts for unit in _units(part)]
+        return [unit for part in source.parts for unit in units_of(part)]
     return [source]
 
 

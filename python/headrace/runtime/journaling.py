@@ -29,14 +29,19 @@ class Journaling:
         settings = opening.settings
         self._opening = opening
         self._line = line
-        self.recorder = Recorder(line.rings[0], opening.writer, settings.level, on_failure)
+
+        def failed(error: BaseException) -> None:
+            on_failure(error)
+            line.give_up()
+
+        self.recorder = Recorder(line.rings[0], opening.writer, settings.level, failed)
         # What the threads that publish say of it; not wrapped, as each publish does.
         self.note = self.recorder.note
         self.take_back = self.recorder.take_back
         self.published = self.recorder.published
         self._outputs: Recorder | None = None
         if opening.outputs is not None:
-            self._outputs = Recorder(line.rings[-1], opening.outputs.writer, "os", on_failure)
+            self._outputs = Recorder(line.rings[-1], opening.outputs.writer, "os", failed)
             line.on_outputs = self._outputs.published
         self._keeper = Keeper(
             settings,
@@ -44,7 +49,7 @@ class Journaling:
             self._take_cut,
             lambda: line.done,
             own_version(),
-            on_failure,
+            failed,
         )
         line.wait_safe = self._wait_safe
         line.begin_rolling()  # from here on outputs are digested

@@ -131,6 +131,9 @@ class Line:
         for stage in self.stages:
             stage.start()
 
+    def give_up(self) -> None:
+        """The engine is halted; stages here find that out by themselves."""
+
     def abandon(self) -> None:
         """It could not be started: nobody is to wait for it."""
         for ring in self.rings:

@@ -8,15 +8,12 @@ ring of its own, which is there as a whole or not at all.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from headrace.ringbuffer import Producer, Ring
 
-UNITS_MAX = 64
-_MARK = np.dtype(
-    [("sequence", "<i8"), ("unit", "<i8"), ("within", "<i8"), ("bounds", "<i8", (UNITS_MAX,))]
-)
 _CAPACITY = 64  # a reader that is slower than so many marks would see a mixture
 
 
@@ -31,6 +28,11 @@ class Mark:
     within: int = 0
 
 
+def _mark_dtype(units: int) -> np.dtype[Any]:
+    numbers = [("sequence", "<i8"), ("unit", "<i8"), ("within", "<i8")]
+    return np.dtype([*numbers, ("bounds", "<i8", (units,))])
+
+
 class Marks:
     """The marks of one stage: written by it alone, read from any process."""
 
@@ -39,9 +41,9 @@ class Marks:
         self._producer: Producer | None = None
 
     @staticmethod
-    def create(name: str | None, sequence: int) -> Marks:
-        """The marks of a stage that goes on at `sequence`."""
-        made = Marks(Ring.create(_MARK, _CAPACITY, name))
+    def create(name: str | None, sequence: int, units: int) -> Marks:
+        """The marks of a stage that goes on at `sequence`, and reads so many units."""
+        made = Marks(Ring.create(_mark_dtype(units), _CAPACITY, name))
         if sequence:
             made.keep(Mark(sequence, []))
             made.let_go()
@@ -57,7 +59,7 @@ class Marks:
         """Publish a mark."""
         if self._producer is None:
             self._producer = self.ring.producer()
-        row = np.zeros(1, _MARK)
+        row = np.zeros(1, self.ring.dtype)
         row["sequence"], row["unit"], row["within"] = mark.sequence, mark.unit, mark.within
         row["bounds"][0, : len(mark.bounds)] = mark.bounds
         self._producer.publish(row)
@@ -67,7 +69,7 @@ class Marks:
         """The last one."""
         row = self.ring.newest()
         if row is None:
-            return Mark(0, [0] * UNITS_MAX)
+            return Mark(0, [])
         one = row[0]
         bounds = [int(each) for each in one["bounds"]]
         return Mark(int(one["sequence"]), bounds, int(one["unit"]), int(one["within"]))

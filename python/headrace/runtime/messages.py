@@ -43,10 +43,11 @@ class Started(msgspec.Struct, tag=True, frozen=True):
 
 
 class State(msgspec.Struct, tag=True, frozen=True):
-    """The answer to `GiveState`: the state encoded, or why it cannot be."""
+    """The answer to `GiveState`: the state encoded, or why it cannot be; `number`: that of it."""
 
     state: bytes
     error: str
+    number: int = 0
 
 
 class Ended(msgspec.Struct, tag=True, frozen=True):
@@ -56,7 +57,9 @@ class Ended(msgspec.Struct, tag=True, frozen=True):
 
 
 class GiveState(msgspec.Struct, tag=True, frozen=True):
-    """The engine wants the state between two batches."""
+    """The engine wants the state between two batches; the answer has the same number."""
+
+    number: int
 
 
 class Decision(msgspec.Struct, tag=True, frozen=True):

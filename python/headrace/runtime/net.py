@@ -18,7 +18,7 @@ import numpy as np
 import xxhash
 
 from headrace.compose.layout import INPUT, Layout, Read, StageLayout, rings_of
-from headrace.errors import RingClosed, StepError, WaitTimeout
+from headrace.errors import RingClosed, StateError, StepError, WaitTimeout
 from headrace.events import record_dtype
 from headrace.journal.settings import Journal
 from headrace.machine import Machine
@@ -30,12 +30,13 @@ from headrace.runtime.boards import make_board
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.elastic_stage import ElasticStage
+from headrace.runtime.gathering import units_of
 from headrace.runtime.keeper import Cut
 from headrace.runtime.marks import Marks
-from headrace.runtime.net_states import begin_of, cuts_of, kept_in, lag_of, states_of
+from headrace.runtime.net_states import begin_of, cut_at, kept_in, lag_of, state_as
 from headrace.runtime.outlet import Outlet, evict_the_dead
 from headrace.runtime.overseer import Overseer
-from headrace.runtime.placing import Placement, check_journal_is_found, pin
+from headrace.runtime.placing import Placement, check_others_find, pin
 from headrace.runtime.pool import Pool
 from headrace.runtime.pools import elastic_stage, pools_of
 from headrace.runtime.progress import Progress
@@ -83,18 +84,18 @@ class Net:
         self.wait_safe: Callable[[int], None] | None = None
         self.on_outputs: Callable[[], None] | None = None  # nobody keeps outputs of a net
         self._placement = placement
-        self._fold = fold
-        self._answers = answers
+        self.fold = fold
+        self.answers = answers
         self._hold = hold
         self._journal = journal
-        self._since = 0  # the input from which on outputs are digested
+        self.since = 0  # the input from which on outputs are digested
         self._board: Board | None = None
         self._left: dict[str, Any] | None = None  # what the rings said before they were left
         self._progress = progress
         self._base = setup.name
         if setup.name is None and placement.any_remote:
             self._base = f"engine-{os.getpid()}-{next(_numbers)}"
-        self._rings: dict[int, Ring] = {}
+        self.by_index: dict[int, Ring] = {}
         self._marks: dict[int, Marks] = {}  # of stages that read several rings
         self._outlets: dict[Any, Outlet] = {}
         self.stages: list[Stage | RemoteStage | ElasticStage] = []
@@ -106,11 +107,13 @@ class Net:
             self._make_rings(setup.capacity)
             if layout.outlet is not None:
                 self.backlog = Tail(
-                    layout, self._rings, self._sequence_of, setup.keep_outputs, calls, answers
+                    layout, self.by_index, self._sequence_of, setup.keep_outputs, calls, answers
                 )
             if placement.any_remote:
-                check_journal_is_found(journal)
+                check_others_find(journal)
                 self._overseer = Overseer(setup, on_failure, on_crash, progress.moved)
+                if self.backlog is not None:
+                    self._overseer.tend = self.backlog.pump
             for stage in layout.stages:
                 self.stages.append(self._make(stage, setup))
         except BaseException:
@@ -118,16 +121,16 @@ class Net:
                 ring.close()
             raise
         self.pools = pools_of(layout, self.stages, partial(lag_of, self))
-        self.producer = self._rings[INPUT].producer()
+        self.producer = self.by_index[INPUT].producer()
 
     @property
     def rings(self) -> list[Ring]:
         """All rings, the input ring first."""
-        return [*self._rings.values(), *(marks.ring for marks in self._marks.values())]
+        return [*self.by_index.values(), *(marks.ring for marks in self._marks.values())]
 
     def _make_rings(self, capacity: int) -> None:
         for ring in self.layout.rings:
-            self._rings[ring.index] = Ring.create(
+            self.by_index[ring.index] = Ring.create(
                 ring.dtype,
                 capacity,
                 self._name_of(ring.index),
@@ -137,8 +140,9 @@ class Net:
         for stage in self.layout.stages:
             if not isinstance(stage.source, Read):
                 name = self._base and f"{self._base}.at{stage.index}"
-                sequence = self._fold.sequences[kept_in(self._fold, stage)]
-                self._marks[stage.index] = Marks.create(name, sequence)
+                sequence = self.fold.sequences[kept_in(self.fold, stage)]
+                units = len(units_of(stage.source))
+                self._marks[stage.index] = Marks.create(name, sequence, units)
 
     def _name_of(self, ring: int) -> str | None:
         if self._base is None or ring == INPUT:
@@ -153,13 +157,13 @@ class Net:
         return make(stage, setup)
 
     def _local(self, stage: StageLayout, setup: Setup) -> Stage:
-        kept = kept_in(self._fold, stage)
+        kept = kept_in(self.fold, stage)
         made = Stage(
             stage.machine,
-            self._rings[rings_of(stage.source)[0]],
+            self.by_index[rings_of(stage.source)[0]],
             self._hooks,
-            self._fold.steppers[kept],
-            self._fold.made[kept],
+            self.fold.steppers[kept],
+            self.fold.made[kept],
             self._source_of(stage, setup),
             name=stage.name,
             depth=stage.depth,
@@ -170,20 +174,20 @@ class Net:
 
     def _source_of(self, stage: StageLayout, setup: Setup) -> Source:
         marks = self._marks.get(stage.index)
-        return source_of(self.layout, stage, self._rings, setup.wait, self._sequence_of, marks)
+        return source_of(self.layout, stage, self.by_index, setup.wait, self._sequence_of, marks)
 
     def _connect(self, stage: StageLayout, made: Stage | ElasticStage) -> None:
         core = self._placement.cores[stage.index]
         made.on_start = lambda: pin(core)
         if stage.output is not None:
-            made.output_ring = self._rings[stage.output]
+            made.output_ring = self.by_index[stage.output]
             last = self.layout.outlet is not None and stage.output in rings_of(self.layout.outlet)
             self._outlets[made] = Outlet(made.output_ring, self.backlog if last else None)
 
     def _remote(self, stage: StageLayout, setup: Setup) -> RemoteStage:
         for ring in rings_of(stage.source):  # its place, before anything is published
-            self._rings[ring].consumer(stage.name).detach()
-        names = {index: ring.name for index, ring in self._rings.items()}
+            self.by_index[ring].consumer(stage.name).detach()
+        names = {index: ring.name for index, ring in self.by_index.items()}
         marks = {index: mark.ring.name for index, mark in self._marks.items()}
         spec = WorkerSpec(
             self.layout.topology,
@@ -196,26 +200,26 @@ class Net:
             None if self._journal is None else self._journal.local_path,
             self._journal is not None and self._journal.level != "none",
             self._base,
-            self._fold.passed_over,
+            self.fold.passed_over,
         )
         assert self._overseer is not None
         remote = RemoteStage(stage, spec, lambda: self._sequence_of(stage))
         self._overseer.add(remote)
-        remote.step_kind = self._fold.steppers[kept_in(self._fold, stage)].kind
-        remote.ring = self._rings[rings_of(stage.source)[0]]
+        remote.step_kind = self.fold.steppers[kept_in(self.fold, stage)].kind
+        remote.rings = [self.by_index[ring] for ring in rings_of(stage.source)]
         if stage.output is not None:
-            remote.output_ring = self._rings[stage.output]
+            remote.output_ring = self.by_index[stage.output]
             remote.readers_gone = partial(self._reader_halted, stage.output)
         return remote
 
     def _end_inputs(self) -> None:
         with contextlib.suppress(RingClosed):
-            self._rings[INPUT].end()
+            self.by_index[INPUT].end()
 
     def start(self) -> None:
         """Start all stages, the last ones first: who is fed is there before who feeds."""
         if self._base is not None:
-            rings = list(self._rings.values())
+            rings = list(self.by_index.values())
             self._board = make_board(self._base, self.layout, rings, self.stages)
         if self._overseer is not None:
             self._overseer.start()
@@ -239,22 +243,23 @@ class Net:
         index = self.stages.index(stage)
         ring = self.layout.stages[index].output
         assert ring is not None
-        if self.layout.readers(ring):
-            return self._reader_halted(ring)
-        if self.closing:
-            evict_the_dead(self._rings[ring])
-        return False
+        if self.closing and not self.layout.readers(ring):
+            evict_the_dead(self.by_index[ring])
+        return self._reader_halted(ring)
 
     # From any thread.
 
     def _reader_halted(self, ring: int) -> bool:
         """Whether a reader has stopped: before its ring has ended, only a halt makes it do so."""
-        return any(self.stages[reader.index].stopped for reader in self.layout.readers(ring))
+        readers = self.layout.readers(ring)
+        if not readers:
+            return self.backlog is not None and self.backlog.broken
+        return any(self.stages[reader.index].stopped for reader in readers)
 
     def _sequence_of(self, stage: StageLayout) -> int:
         """How many events of its own stream a stage has let go of."""
         if isinstance(stage.source, Read):
-            return released(self._rings[stage.source.ring], stage)
+            return released(self.by_index[stage.source.ring], stage)
         return self._marks[stage.index].sequence
 
     @property
@@ -266,14 +271,14 @@ class Net:
     def output_ring(self) -> Ring | None:
         """The ring of what comes out, if it is one ring."""
         outlet = self.layout.outlet
-        return self._rings[outlet.ring] if isinstance(outlet, Read) else None
+        return self.by_index[outlet.ring] if isinstance(outlet, Read) else None
 
     @property
     def done(self) -> int:
         """How many inputs are stepped over by all who take them."""
         if self._left is not None:
             return int(self._left["done"])
-        ring = self._rings[INPUT]
+        ring = self.by_index[INPUT]
         return min(released(ring, stage) for stage in self.layout.readers(INPUT))
 
     @property
@@ -282,22 +287,17 @@ class Net:
 
     def state_as(self, machine: Any) -> Any:
         """Copies of the states: of one machine its own, else by the names of the stages."""
-        states = states_of(self)
-        if isinstance(machine, Machine):
-            return states[machine.name]
-        if self.layout.is_pipeline:
-            return tuple(states.values())
-        return states
+        return state_as(self, machine)
 
     def through(self, end: int) -> bool:
         """Whether every stage is through with all that descends from inputs below `end`."""
         ends = {INPUT: end}
         for stage in self.layout.stages:
             for ring in rings_of(stage.source):
-                if released(self._rings[ring], stage) < ends[ring]:
+                if released(self.by_index[ring], stage) < ends[ring]:
                     return False
             if stage.output is not None:
-                ends[stage.output] = self._rings[stage.output].cursor
+                ends[stage.output] = self.by_index[stage.output].cursor
         if self.backlog is None or self.layout.outlet is None:
             return True
         return self.backlog.moved_all({ring: ends[ring] for ring in rings_of(self.layout.outlet)})
@@ -316,16 +316,16 @@ class Net:
     def wait_for_outputs(self, seconds: float) -> None:
         """Sleep until there may be more outputs, `seconds` at most."""
         assert self.layout.outlet is not None
-        rings = [self._rings[ring] for ring in rings_of(self.layout.outlet)]
+        rings = [self.by_index[ring] for ring in rings_of(self.layout.outlet)]
         seen = [ring.cursor for ring in rings]
         self.wait_moved(seconds, lambda: [ring.cursor for ring in rings] != seen)
 
     def begin_rolling(self) -> None:
         """From here on outputs are digested."""
-        self._since = self._fold.sequence
+        self.since = self.fold.sequence
         if self.backlog is not None:
             self.backlog.rolling = xxhash.xxh3_64()
-            self.backlog.last_output = self._fold.last_output
+            self.backlog.last_output = self.fold.last_output
 
     def digest_each(self, every: int, on_digest: Callable[[Cut], None]) -> None:
         """Stages of a net are not held between two inputs: digests are taken now and then."""
@@ -338,23 +338,22 @@ class Net:
         try:
             with self._hold(deadline):
                 if self._left is not None:
-                    return self._cut_at(self.done)
+                    with contextlib.suppress(StateError):  # of a worker that is gone
+                        return cut_at(self, self.done)
+                    return None
                 at = self.producer.sequence
                 while not self.through(at):
                     if deadline.over() or self.stopped:
                         return None
                     self.wait_moved(min(deadline.left(), 0.05), lambda: self.through(at))
-                return self._cut_at(at)
+                return cut_at(self, at)
         except WaitTimeout:  # somebody publishes, and waits for room
             return None
 
-    def _cut_at(self, at: int) -> Cut:
-        since, rolling, last = self._since, xxhash.xxh3_64(), self._fold.last_output
-        if self.backlog is not None and self.backlog.rolling is not None:
-            rolling, last = self.backlog.rolling, self.backlog.last_output
-            self.backlog.rolling = xxhash.xxh3_64()
-        self._since = at
-        return Cut(at, cuts_of(self), since, rolling.intdigest(), self._answers.before(at), last)
+    def give_up(self) -> None:
+        """The engine is halted, and workers must not wait for what will never be."""
+        if self._overseer is not None:
+            self._overseer.give_up()
 
     def abandon(self) -> None:
         """It could not be started: nobody is to wait for it."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import xxhash
+
 from headrace.compose.layout import RingLayout, StageLayout, rings_of
 from headrace.journal.states import known_classes
+from headrace.machine import Machine
 from headrace.replay import Fold
 from headrace.runtime.elastic_stage import ElasticStage
-from headrace.runtime.keeper import StageCut
+from headrace.runtime.keeper import Cut, StageCut
 from headrace.runtime.settling import released
 
 if TYPE_CHECKING:
@@ -49,6 +52,24 @@ def cuts_of(net: Net) -> list[StageCut]:
     ]
 
 
+def state_as(net: Net, machine: Any) -> Any:
+    """Copies of the states: of one machine its own, else by the names of the stages."""
+    states = states_of(net)
+    if isinstance(machine, Machine):
+        return states[machine.name]
+    return tuple(states.values()) if net.layout.is_pipeline else states
+
+
+def cut_at(net: Net, at: int) -> Cut:
+    """The cut before input `at`, while all is at rest there."""
+    since, rolling, last = net.since, xxhash.xxh3_64(), net.fold.last_output
+    if net.backlog is not None and net.backlog.rolling is not None:
+        rolling, last = net.backlog.rolling, net.backlog.last_output
+        net.backlog.rolling = xxhash.xxh3_64()
+    net.since = at
+    return Cut(at, cuts_of(net), since, rolling.intdigest(), net.answers.before(at), last)
+
+
 def _made_by(net: Net, layout: StageLayout) -> int:
     """How many output records there are of all workers of a stage."""
     both = zip(net.layout.stages, net.stages, strict=True)
@@ -63,14 +84,14 @@ def kept_in(fold: Fold, stage: StageLayout) -> int:
 def begin_of(net: Net, ring: RingLayout) -> int:
     """The first sequence of a ring."""
     if ring.writer is None:
-        return net._fold.sequence
+        return net.fold.sequence
     stage = net.layout.stages[ring.writer]
     if stage.slot is not None and stage.slot.index:  # the first worker goes on with all
         return 0
-    return net._fold.made[kept_in(net._fold, stage)]
+    return net.fold.made[kept_in(net.fold, stage)]
 
 
 def lag_of(net: Net, stage: StageLayout) -> int:
     """How many events of its rings a stage has not let go of."""
-    rings = [net._rings[ring] for ring in rings_of(stage.source)]
+    rings = [net.by_index[ring] for ring in rings_of(stage.source)]
     return sum(ring.cursor - min(ring.cursor, released(ring, stage)) for ring in rings)

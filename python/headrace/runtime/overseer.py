@@ -31,6 +31,7 @@ from headrace.ringbuffer import liveness
 from headrace.runtime import messages
 from headrace.runtime.pauses import PauseWatch
 from headrace.runtime.poison import PoisonWatch
+from headrace.runtime.process import keep_to_this_process
 from headrace.runtime.remote import RemoteStage, WorkerRun
 from headrace.runtime.setup import Setup
 from headrace.runtime.worker import run_worker
@@ -73,6 +74,8 @@ class Overseer:
         self._on_failure = on_failure
         self._on_crash = on_crash
         self._moved = moved
+        self.tend: Callable[[], object] = _nothing  # what else is to be done now and then
+        self._last_dead: tuple[RemoteStage, WorkerRun] | None = None
         self._stages: list[RemoteStage] = []
         self._poison = PoisonWatch(POISON_RETRIES)
         self._pauses = PauseWatch(setup.paused_max)
@@ -107,6 +110,11 @@ class Overseer:
             raise
         self._tree.on_exit(self._tree_ended)
 
+    def give_up(self) -> None:
+        """Stop all workers, whatever they do; does not block."""
+        if self._tree is not None:
+            self._tree.ask_to_stop()
+
     def _launch(self, stage: RemoteStage) -> WorkerRun:
         """Start a process for a stage. Raises MachineError if its machine cannot be sent there."""
         if stage.gauge is not None and stage.restarts:
@@ -122,6 +130,7 @@ class Overseer:
             daemon=True,
         )
         process.start()
+        keep_to_this_process(process)
         theirs.close()
         stage.run = WorkerRun(stage.name, process, ours)
         return stage.run
@@ -152,6 +161,14 @@ class Overseer:
             for stage in {watched[one] for one in ready}:
                 self._hear(stage)
             self._pauses.look(self._stages, time.monotonic())
+            self._tend_or_halt()
+
+    def _tend_or_halt(self) -> None:
+        try:
+            self.tend()
+        except BaseException as error:
+            self.tend = _nothing
+            self._on_crash(error)
 
     def _hear(self, stage: RemoteStage) -> None:
         """Take all that a worker has said, and then its end, if it has come."""
@@ -180,11 +197,15 @@ class Overseer:
             stage.ended(message.state)
             self._moved()
         elif isinstance(message, messages.Crashed):
+            if stage.run is not None:
+                stage.run.crash = f" ({message.text})"
             log.error(
                 "stage %s crashed: %s", stage.name, message.text,
                 extra={"stage": stage.name, "pid": stage.pid, "traceback": message.traceback},
             )  # fmt: skip
         else:
+            if stage.run is not None:
+                stage.run.steps = True
             log.info(
                 "stage %s runs from event %d on, with %s", stage.name, message.sequence,
                 message.origin, extra={"stage": stage.name, "pid": stage.pid,
@@ -209,8 +230,12 @@ class Overseer:
         """A worker has died; its supervisor is told, and will start another one, or give up."""
         code, sequence = run.process.exitcode, stage.done
         stage.restarts += 1
+        if not run.stopping:
+            self._last_dead = stage, run
         self._poison.moved(stage.name, sequence)
-        if self._poison.died(stage.name, sequence):
+        # Who did not step yet, or was not stepping, did not die of the next event.
+        stepped = run.steps and stage.stepping and not (run.stopping or run.killed)
+        if stepped and self._poison.died(stage.name, sequence):
             stage.poison[sequence] = self._poison.deaths(stage.name)
         log.warning(
             "the worker of stage %s (process %s) ended with exit code %s at event %d", stage.name,
@@ -218,23 +243,22 @@ class Overseer:
             "exit_code": code, "sequence": sequence},
         )  # fmt: skip
         run.pipe.close()
-        detail = f"exit code {code} at event {sequence:,}"
+        detail = f"exit code {code} at event {sequence:,}{run.crash}"
         run.ending.ended(Exit("killed" if code is not None and code < 0 else "error", detail))
 
     def _tree_ended(self, reason: Exit) -> None:
         """The supervisor has stopped, or given up: whoever has not ended by then never will."""
         gone = [stage for stage in self._stages if not stage.stopped]
-        if not gone:
-            return
-        error = WorkerDied(
-            f"the workers of this engine ended too often: {reason.detail or reason.kind} "
-            f"(stage {gone[0].name!r} is at event {gone[0].done:,}); "
-            "hr.Engine(supervisor=hr.Supervisor(...)) says how often they may",
-            gone[0].name,
-            None,
-        )
-        log.error("%s", error, extra={"stage": gone[0].name})
-        self._on_crash(error)
+        if gone and reason.detail and self._last_dead is not None:
+            stage, run = self._last_dead
+            error = WorkerDied(
+                f"stage {stage.name!r} has lost its worker too often: {reason.detail}; "
+                "hr.Engine(supervisor=hr.Supervisor(...)) says how often it may",
+                stage.name,
+                run.process.exitcode,
+            )
+            log.error("%s", error, extra={"stage": stage.name})
+            self._on_crash(error)
         for stage in gone:
             if stage.gauge is not None:
                 stage.gauge.dead()
@@ -242,6 +266,10 @@ class Overseer:
                 stage.output_ring.end()  # as it would have done itself
             stage.ended(None)
         self._moved()
+
+
+def _nothing() -> None:
+    """There is nothing else."""
 
 
 def check_supervisor(supervisor: Supervisor) -> None:

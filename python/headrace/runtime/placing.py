@@ -73,7 +73,10 @@ def _check(one: object, place: object) -> None:
 def _cores(cores: Sequence[int] | None) -> list[int]:
     if cores is None:
         return []
-    given = list(cores)
+    try:
+        given = list(cores)
+    except TypeError:
+        raise UsageError(f"cores are the numbers of cores, as [0, 1], not {cores!r}") from None
     usable = available_cores()
     for core in given:
         if core not in usable:
@@ -81,6 +84,15 @@ def _cores(cores: Sequence[int] | None) -> list[int]:
                 f"cores names core {core!r}; this process may use {sorted(usable)}"
             )
     return given
+
+
+def check_others_find(journal: Journal | None) -> None:
+    """Raise UsageError for a journal that worker processes could not read."""
+    if journal is not None and journal.local_path is None:
+        raise UsageError(
+            "worker processes read the journal themselves, so it must be in a folder; "
+            f"place='threads' can have it on {journal.disk!r}"
+        )
 
 
 def available_cores() -> set[int]:
@@ -94,12 +106,3 @@ def pin(core: int | None) -> None:
     """Keep the calling thread on one core, where the system can do that (Linux)."""
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
-
-
-def check_journal_is_found(journal: Journal | None) -> None:
-    """Raise UsageError for a journal that worker processes cannot open."""
-    if journal is not None and journal.local_path is None:
-        raise UsageError(
-            "worker processes read the journal themselves, so it must be in a folder; "
-            f"place='threads' can have it on {journal.disk!r}"
-        )

@@ -32,8 +32,8 @@ def elastic_stage(net: Net, stage: StageLayout, setup: Setup) -> ElasticStage:
             "give a shard (hr.shard) processes"
         )
     number, node, group = stage.slot.index, stage.slot.node, stage.slot.group
-    kept = kept_in(net._fold, stage)
-    states: Any = net._fold.steppers[kept]
+    kept = kept_in(net.fold, stage)
+    states: Any = net.fold.steppers[kept]
     owned = None
     partitioned = Partitioned(node, setup.step)
     if number < node.min:
@@ -41,9 +41,9 @@ def elastic_stage(net: Net, stage: StageLayout, setup: Setup) -> ElasticStage:
         partitioned.steppers = {at: states.steppers[at] for at in owned if at in states.steppers}
     made = ElasticStage(
         stage,
-        net._rings[rings_of(stage.source)[0]],
+        net.by_index[rings_of(stage.source)[0]],
         partitioned,
-        0 if number else net._fold.made[kept],
+        0 if number else net.fold.made[kept],
         owned,
         Links(
             lambda to, letter: net.pools[group].send(to, letter),
@@ -96,7 +96,7 @@ class _Reading:
         sender = net.layout.stages[own.index - own.slot.index + worker]
         if sender.output is None:
             return True
-        ring = net._rings[sender.output]
+        ring = net.by_index[sender.output]
         outlet = net.layout.outlet
         if outlet is not None and sender.output in rings_of(outlet) and net.backlog is not None:
             net.backlog.pump()
@@ -116,7 +116,8 @@ def pools_of(
             continue
         own = [stage for stage in layout.stages if stage.state_name == each.state_name]
         places: list[ElasticStage] = [stages[stage.index] for stage in own]
-        pool = Pool(slot, places, _lags(dict(zip(places, own, strict=True)), lag))
+        lags = _lags(dict(zip(places, own, strict=True)), lag)
+        pool = Pool(slot, places, lags, shared=bool(each.shares))
         for place in places:
             place.pool = pool
         pools[slot.group] = pool

@@ -28,6 +28,10 @@ class WorkerRun:
         self.started = liveness.start_time(process.pid) or 0
         self.pipe = pipe
         self.ending = Ending()
+        self.steps = False  # it has begun to, as it has said
+        self.crash = ""  # why it ends, as it has said
+        self.stopping = False  # its supervisor wants it to end
+        self.killed = False  # by who looks after it: it does not die of an event
 
     def on_exit(self, callback: OnExit) -> None:
         """Call back when it has ended."""
@@ -35,10 +39,12 @@ class WorkerRun:
 
     def ask_to_stop(self) -> None:
         """Its input has ended, or its engine gives up: it has nothing to finish."""
+        self.stopping = True
         self.process.terminate()
 
     def kill(self) -> None:
         """End it now."""
+        self.killed = True
         self.process.kill()
 
 
@@ -53,7 +59,7 @@ class RemoteStage:
     ) -> None:
         self.machine: Machine = layout.machine
         self.name = layout.name
-        self.ring: Ring | None = None
+        self.rings: list[Ring] = []  # that it reads
         self.output_ring: Ring | None = None
         self.stopped = False
         self.restarts = 0
@@ -66,6 +72,7 @@ class RemoteStage:
         self.readers_gone: Callable[[], bool] = lambda: False
         self.told: WorkerRun | None = None  # who was told that its readers are gone
         self._sequence = sequence
+        self._asked = 0
         self._ended = threading.Event()
         self._asking = threading.Lock()
         self._answered = threading.Condition()
@@ -82,6 +89,22 @@ class RemoteStage:
         with contextlib.suppress(OSError):  # it is gone, which its end will tell
             if self.run is not None:
                 self.run.pipe.send_bytes(messages.encode(message))
+
+    @property
+    def ring(self) -> Ring:
+        """The first of those that it reads."""
+        return self.rings[0]
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are events that it has not let go of."""
+        return any(ring.released(self.name) < ring.cursor for ring in self.rings)
+
+    @property
+    def stepping(self) -> bool:
+        """Whether it has an event in hand, and does not wait for room for what it has made."""
+        full = self.output_ring is not None and not self.output_ring.remaining
+        return self.has_more and not full
 
     @property
     def pid(self) -> int | None:
@@ -117,13 +140,20 @@ class RemoteStage:
         return decode_state(answer.state, known_classes(self.machine))
 
     def _ask(self) -> messages.State:
-        """Ask until there is an answer: who is asked may die, and another one be asked."""
+        """Ask until there is an answer: who is asked may die, and another one be asked.
+
+        Each is asked once, or a paused one would find its pipe full; a late answer is an old one.
+        """
         with self._answered:
+            asked = None
+            self._asked += 1
             self._answer = None
             while self._answer is None and self._last is None:
                 if self.stopped:
                     raise StateError(f"stage {self.name!r}: its worker is gone, and its state")
-                self.send(messages.GiveState())
+                if self.run is not asked:
+                    asked = self.run
+                    self.send(messages.GiveState(self._asked))
                 self._answered.wait(0.2)
             answer = self._last or self._answer
             assert answer is not None
@@ -133,8 +163,9 @@ class RemoteStage:
 
     def answered(self, state: messages.State) -> None:
         with self._answered:
-            self._answer = state
-            self._answered.notify_all()
+            if state.number == self._asked:
+                self._answer = state
+                self._answered.notify_all()
 
     def ended(self, last: messages.State | None) -> None:
         with self._answered:

@@ -171,7 +171,9 @@ class GatheredSource:
         mark = marks.newest
         self.sequence = mark.sequence
         gathered.resume(mark.bounds)
-        self._again = mark.unit, mark.within  # stepped over by a predecessor
+        # What of one unit a predecessor has stepped over comes first: a mark can tell of one only.
+        self._again = mark.unit, mark.within
+        gathered.begin_with(mark.unit if mark.within else None)
         self._rows: Rows | None = None  # taken from the rings, and not let go of
         self._before = gathered.bounds  # how far the units were before these
         self._begin = self._out = 0  # [begin, begin + out) of them are handed out
@@ -197,9 +199,11 @@ class GatheredSource:
     def _stepped_before(self, count: int) -> int:
         """How many of the rows that were taken just now a predecessor has stepped over."""
         unit, within = self._again
-        if not within or self._gathered.index != unit:
+        if not within:
             return 0
         self._again = unit, max(0, within - count)
+        if within <= count:
+            self._gathered.begin_with(None)
         return min(count, within)
 
     def release(self, count: int | None = None) -> None:

@@ -189,6 +189,7 @@ class Stage:
         if self.gauge is not None:
             times = batch.times if batch.select is None else batch.times[batch.select]
             self.gauge.stepped(batch.count, self.made - made, begin_ns, time.time_ns(), times)
+            del times  # a view of the batch
         batch.let_go()
         self._pace.took(batch.length, self.stepper.stepping_ns - begun)
         source.release()

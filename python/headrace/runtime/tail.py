@@ -6,6 +6,7 @@ the calls it answers or into a bounded backlog; past its limit the last stages w
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections import deque
@@ -16,7 +17,7 @@ import numpy as np
 
 from headrace.compose.layout import Layout, Read, StageLayout, rings_of
 from headrace.compose.rows import Rows, as_records
-from headrace.errors import OutputsUnread
+from headrace.errors import MachineError, OutputsUnread
 from headrace.ringbuffer import Ring
 from headrace.runtime.answers import Answers
 from headrace.runtime.backlog import READER
@@ -63,9 +64,20 @@ class Tail:
         self._lock = threading.RLock()
         self._closed = False
         self.overflowing = False  # the last stages may wait because the limit is reached
+        self.broken = False  # what has come cannot be put in order
 
     def pump(self) -> bool:
-        """Move what has come, as far as the limit allows; whether anything moved."""
+        """Move what has come, as far as the limit allows; whether anything moved.
+
+        Raises MachineError where it can never be put in order.
+        """
+        try:
+            return self._pump()
+        except MachineError:
+            self.broken = True
+            raise
+
+    def _pump(self) -> bool:
         moved = False
         with self._lock:
             while not self._closed:
@@ -112,9 +124,9 @@ class Tail:
             with self._lock:
                 if all(self._consumers[ring].sequence >= end for ring, end in ends.items()):
                     return True
-                if not self.pump():
-                    # Bounds move a step at a time, so a second look may find what the first did not
-                    return self.pump() and self.moved_all(ends)
+                # Bounds move a step at a time, so a second look may find what the first did not.
+                if not self.pump() and not self.pump():
+                    return False
 
     def take(self) -> Records | None:
         """The oldest unread outputs, or None if there are none now."""
@@ -148,7 +160,8 @@ class Tail:
         """Take what is left of rings that have ended, and leave them."""
         with self._lock:
             if not self._closed:
-                while self.pump():
-                    pass
+                with contextlib.suppress(MachineError):  # which has halted the engine already
+                    while self.pump():
+                        pass
                 self._closed = True
                 self._gathered.close()

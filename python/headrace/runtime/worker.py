@@ -27,6 +27,7 @@ from headrace.metrics import Board
 from headrace.replay import PassedOver
 from headrace.ringbuffer import Ring, WaitStrategy, liveness
 from headrace.runtime import messages
+from headrace.runtime.failures import forget_locals
 from headrace.runtime.marks import Marks
 from headrace.runtime.outlet import Outlet
 from headrace.runtime.placing import pin
@@ -62,20 +63,29 @@ def run_worker(spec: WorkerSpec, pipe: Connection, parent: tuple[int, int]) -> N
     """The main function of a worker; `parent`: pid and start time of whom it ends with."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine decides when its workers end
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(
+        target=_end_with, args=(parent,), name="headrace-parent", daemon=True
+    ).start()
     try:
-        Worker(spec, pipe, parent).run()
+        Worker(spec, pipe).run()
     except BaseException as error:
         text = f"{type(error).__name__}: {error}"
         with contextlib.suppress(OSError):
             pipe.send_bytes(messages.encode(messages.Crashed(text, traceback.format_exc())))
 
 
+def _end_with(parent: tuple[int, int]) -> None:
+    """End when the engine's process is gone, also where nobody listens to the pipe yet."""
+    while liveness.is_alive(*parent):
+        time.sleep(_PARENT_LOOK_SECONDS)
+    os._exit(1)
+
+
 class Worker:
     """One stage, its rings, and the pipe to the engine."""
 
-    def __init__(self, spec: WorkerSpec, pipe: Connection, parent: tuple[int, int]) -> None:
+    def __init__(self, spec: WorkerSpec, pipe: Connection) -> None:
         self._pipe = pipe
-        self._parent = parent
         self._sending = threading.Lock()
         self._decided = threading.Semaphore(0)
         self._go_on = False
@@ -156,9 +166,6 @@ class Worker:
         """Hear what the engine says; end when it is gone."""
         while True:
             try:
-                while not self._pipe.poll(_PARENT_LOOK_SECONDS):
-                    if not liveness.is_alive(*self._parent):
-                        os._exit(1)
                 message = messages.decode_to_worker(self._pipe.recv_bytes())
             except (OSError, EOFError):
                 os._exit(0)
@@ -168,19 +175,21 @@ class Worker:
             elif isinstance(message, messages.ReadersGone):
                 self._readers_gone = True
             else:
-                self._send(self._state())
+                self._send(self._state(message.number))
 
-    def _state(self) -> messages.State:
+    def _state(self, number: int = 0) -> messages.State:
         try:
             state = self._stage.state()
-            return messages.State(encode_state(state, known_classes(self._own.machine)), "")
+            encoded = encode_state(state, known_classes(self._own.machine))
+            return messages.State(encoded, "", number)
         except HeadraceError as error:
-            return messages.State(b"", str(error))
+            return messages.State(b"", str(error), number)
 
     # What the stage calls.
 
     def _on_failure(self, error: StepError, event: Records) -> bool:
         self._send(messages.failed(error, event))
+        forget_locals(error)
         self._decided.acquire()
         return self._go_on
 
