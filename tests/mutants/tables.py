@@ -42,5 +42,6 @@ PLAIN = [
     *SUPERVISION_MUTANTS,
     *BOARD_MUTANTS,
     *ELASTIC_MUTANTS,
+    *TOPOLOGY_MUTANTS,
 ]
 SANITIZED = ORDER_MUTANTS  # compiled anew, then found by a sanitizer

@@ -64,7 +64,7 @@ def by_hand(amounts: list[int], places: list[int], first: int) -> Any:
 
 
 def stepped(stepper: Stepper, records: Any, places: Any, first: int, split: int) -> Any:
-    """The same of a stepper: in batches, each of which goes on behind a failed step, as stages do."""
+    """The same of a stepper, in batches, going on behind a failed step, as stages do."""
     outputs, failed, start = [], [], 0
     while start < len(records):
         end = min(len(records), start - start % split + split)

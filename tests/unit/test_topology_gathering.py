@@ -335,6 +335,7 @@ def test_the_state_before_any_event_is_restored(tmp_path: Path, sequence: int) -
         assert made.stepper.state == expected
         where = "the first input" if sequence < 60 else "the snapshot before 60"
         assert made.origin == (f"{where} and the journal" if sequence else "the initial state")
+    made = Restored(TOPOLOGY, "count.0", None, 101, PassedOver())
     with pytest.raises(JournalError, match="lead to event 100 of this stage, which was at 101"):
-        Restored(TOPOLOGY, "count.0", None, 101, PassedOver()).from_journal(str(tmp_path / "j"), ring)
+        made.from_journal(str(tmp_path / "j"), ring)
     ring.close()
