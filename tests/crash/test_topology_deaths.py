@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -30,7 +31,14 @@ from topology_tools import (
 )
 
 import headrace as hr
-from headrace.errors import PoisonEvent, StepError, UsageError, WaitTimeout, WorkerDied
+from headrace.errors import (
+    JournalFailed,
+    PoisonEvent,
+    StepError,
+    UsageError,
+    WaitTimeout,
+    WorkerDied,
+)
 from headrace.metrics.watching import Watcher, as_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +157,17 @@ def test_poison_becomes_a_dead_letter(topology: Any) -> None:
         # Without a journal each death of `front` set its state back, and none of those behind it.
         assert len(read(running)) == 39
         assert running.state["total"] if isinstance(running.state, dict) else running.state[1]
+
+
+def test_poison_in_the_middle_of_a_batch_is_found() -> None:
+    """The first death is somewhere in a batch; from then on events are taken one at a time."""
+    inputs = events(900)
+    inputs["value"] %= 100
+    inputs[850] = POISON
+    with engine(front >> total, on_error="dead_letter", capacity=1024) as running:
+        running.publish(inputs)
+        running.drain(60)
+        assert [each.sequence for each in running.dead_letters] == [850]
 
 
 def test_poison_halts() -> None:
@@ -310,6 +329,24 @@ def test_a_strategy_that_stops_others_blames_no_event() -> None:
 def test_what_supervises_workers_has_no_children_of_its_own(supervisor: Any) -> None:
     with pytest.raises(UsageError, match="without children: its strategy"):
         engine(front, supervisor=supervisor)
+
+
+def test_a_failed_journal_ends_the_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait until their outputs may leave, which they never may."""
+    running = engine(front >> total, journal=tmp_path / "j")
+    running.call((0, 1), timeout=20)
+    pids = [each.pid for each in running._line.stages]
+
+    def fails(*of: Any) -> int:
+        raise OSError(errno.EIO, "the disk is gone")
+
+    monkeypatch.setattr(os, "pwritev", fails)
+    for use in (lambda: running.call((0, 2), timeout=20), lambda: running.close(20)):
+        with pytest.raises(JournalFailed, match="the disk is gone"):
+            use()
+    wait_for(lambda: all(gone(pid) for pid in pids))
 
 
 # -- the engine's own process --------------------------------------------------------------------

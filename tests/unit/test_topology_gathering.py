@@ -28,6 +28,8 @@ from headrace.runtime.pace import Pace
 from headrace.runtime.restoring import Restored
 from headrace.runtime.settling import ALL, Settling
 from headrace.runtime.sources import GatheredSource
+from headrace.runtime.stage import id_of
+from headrace.runtime.worker import Worker
 
 
 class Rings:
@@ -253,6 +255,40 @@ def test_successors_of_successors_where_there_is_no_order(mixed: Rings) -> None:
     assert sorted(seen) == [0, 2, 5], "each once, and 1 and 3 not again"
 
 
+def test_a_mark_is_kept_before_slots_are_let_go_of(
+    ordered: Rings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So whoever dies in between has let go of nothing that nobody knows of."""
+    source = ordered.source()
+    ordered.put(1, 0, 2)
+    ordered.put(2, 1, 3)
+    seen: list[int] = []
+    monkeypatch.setattr(source._gathered, "release", lambda: seen.append(ordered.marks.sequence))
+    assert step_over(source) == [0, 1]
+    assert seen == [2]
+
+
+def test_a_successor_puts_out_what_is_not_out_yet() -> None:
+    """Record by record: its predecessor may have died in the middle of an input's outputs."""
+
+    class Told:
+        def __init__(self) -> None:
+            self.ids: list[tuple[int, int]] = []
+
+        def emit(self, records: Any, gone: Any) -> None:
+            self.ids += [id_of(each) for each in records]
+
+    worker = object.__new__(Worker)
+    worker._outlet = told = Told()  # type: ignore[assignment]
+    worker._is_last = worker._waits_for_journal = False
+    worker._published = (4, 1)
+    for inputs, numbers in (([2, 4, 4], [0, 0, 1]), ([4, 4, 5, 5], [1, 2, 0, 1]), ([6], [0])):
+        records = np.zeros(len(inputs), record_dtype(EVENT))
+        records["input_sequence"], records["output_index"] = inputs, numbers
+        worker._emit(None, records)  # type: ignore[arg-type]
+    assert told.ids == [(4, 2), (5, 0), (5, 1), (6, 0)]
+
+
 # -- how many at once ----------------------------------------------------------------------------
 
 
@@ -289,16 +325,17 @@ def test_the_state_before_any_event_is_restored(tmp_path: Path, sequence: int) -
         running.drain(20)
     ring = Ring.create(EVENT, 16)
     ring.consumer("headrace-journal")
-    for index in (1, 2):
-        made = Restored(TOPOLOGY, index, None, sequence, PassedOver())
+    for shard in (0, 1):
+        made = Restored(TOPOLOGY, f"count.{shard}", None, sequence, PassedOver())
         made.from_journal(str(tmp_path / "j"), ring)
         expected: dict[int, int] = {}
         for key in inputs["key"][:sequence].tolist():
-            if partition_of(key, 2) == index - 1:
+            if partition_of(key, 2) == shard:
                 expected[key] = expected.get(key, 0) + 1
         assert made.stepper.state == expected
         where = "the first input" if sequence < 60 else "the snapshot before 60"
         assert made.origin == (f"{where} and the journal" if sequence else "the initial state")
+    made = Restored(TOPOLOGY, "count.0", None, 101, PassedOver())
     with pytest.raises(JournalError, match="lead to event 100 of this stage, which was at 101"):
-        Restored(TOPOLOGY, 1, None, 101, PassedOver()).from_journal(str(tmp_path / "j"), ring)
+        made.from_journal(str(tmp_path / "j"), ring)
     ring.close()
