@@ -51,6 +51,7 @@ from headrace.runtime.worker import WorkerSpec
 
 _numbers = itertools.count()
 _LOOK_FIRST, _LOOK_LAST = 0.00002, 0.001  # seconds between looks at what other processes do
+_LOOK_SELDOM = 0.005  # where no outputs are to be moved on meanwhile: looks take a core's time
 
 
 class Net:
@@ -308,10 +309,10 @@ class Net:
             self._progress.wait(seconds, over)
             return
         end = time.monotonic() + seconds
-        nap = _LOOK_FIRST
+        nap, nap_max = _LOOK_FIRST, _LOOK_LAST if self.backlog is not None else _LOOK_SELDOM
         while not over() and (left := end - time.monotonic()) > 0:
             time.sleep(min(nap, left))
-            nap = min(2 * nap, _LOOK_LAST)
+            nap = min(2 * nap, nap_max)
 
     def wait_for_outputs(self, seconds: float) -> None:
         """Sleep until there may be more outputs, `seconds` at most."""

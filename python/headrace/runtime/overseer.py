@@ -81,6 +81,7 @@ class Overseer:
         self._pauses = PauseWatch(setup.paused_max)
         self._tree: Tree | None = None
         self._closing = False
+        self._heard, self._bell = multiprocessing.Pipe(duplex=False)  # there is more to watch
         self._thread = threading.Thread(target=self._run, name="headrace-overseer", daemon=True)
 
     def add(self, stage: RemoteStage) -> None:
@@ -133,6 +134,7 @@ class Overseer:
         keep_to_this_process(process)
         theirs.close()
         stage.run = WorkerRun(stage.name, process, ours)
+        self._bell.send_bytes(b"!")
         return stage.run
 
     def close(self) -> None:
@@ -141,7 +143,10 @@ class Overseer:
             self._tree.stop()
         self._closing = True
         if self._thread.is_alive():
+            self._bell.send_bytes(b"!")
             self._thread.join()
+        self._bell.close()
+        self._heard.close()
         for stage in self._stages:
             if stage.run is not None:
                 stage.run.pipe.close()
@@ -157,8 +162,10 @@ class Overseer:
                 if run is not None and run is not stage.finished:
                     watched[run.pipe] = stage
                     watched[run.process.sentinel] = stage
-            ready = wait(list(watched), _LOOK_SECONDS)
-            for stage in {watched[one] for one in ready}:
+            ready = wait([self._heard, *watched], _LOOK_SECONDS)
+            if self._heard in ready:
+                self._heard.recv_bytes()
+            for stage in {watched[one] for one in ready if one in watched}:
                 self._hear(stage)
             self._pauses.look(self._stages, time.monotonic())
             self._tend_or_halt()
