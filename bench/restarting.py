@@ -31,7 +31,7 @@ def restored(count: int) -> Sample:
         ring.consumer(CONSUMER)
 
         def work() -> Restored:
-            made = Restored(machine, 0, None, LONG, PassedOver())
+            made = Restored(machine, machine.name, None, LONG, PassedOver())
             made.from_journal(path, ring)
             return made
 

@@ -47,3 +47,6 @@ cdef class NativeSteps:
     cdef int fold_batch(
         self, void *state, const Batch *whole, int64_t begin, int64_t upto, Outputs outputs
     ) except -1
+    cdef int _stopped(
+        self, const Batch *part, int64_t count, int64_t stepped, int64_t put, bint without
+    ) except -1

@@ -149,11 +149,12 @@ cdef class NativeSteps:
         return 0
 
     cdef int64_t end_of_selection(self, const Batch *batch, int64_t begin, int64_t end) noexcept:
-        """Up to where selected events lie within a chunk; without gaps, if batches are stepped."""
+        """Up to where selected events lie within a chunk."""
         cdef const int64_t *select = batch.select
         cdef int64_t upto = begin + 1
-        while upto < end and select[upto] - select[begin] < CHUNK and (
-                self.step != NULL or select[upto] == select[upto - 1] + 1):
+        if select[end - 1] - select[begin] < CHUNK:
+            return end
+        while upto < end and select[upto] - select[begin] < CHUNK:
             upto += 1
         return upto
 
@@ -261,7 +262,7 @@ cdef class NativeSteps:
     cdef int fold_batch(
         self, void *state, const Batch *whole, int64_t begin, int64_t upto, Outputs outputs
     ) except -1:
-        """Step over events [begin, upto), which follow each other, at once."""
+        """Step over events [begin, upto): as many at once as follow each other."""
         cdef Batch part
         cdef const Batch *batch = &part
         cdef int64_t *of = <int64_t *>cnp.PyArray_DATA(self.made_of)
@@ -270,31 +271,54 @@ cdef class NativeSteps:
         cdef int64_t size = 0 if without else outputs.payload.itemsize
         cdef int64_t record_bytes = 0 if without else outputs.item_bytes
         cdef char *record = NULL if without else outputs.base + outputs.count * record_bytes
-        cdef int64_t stepped, put, records = 0, count = upto - begin
+        cdef int64_t end, records, made_count = 0, stepped = 0, put = 0, count = 0
         with nogil:
-            self.pack(whole, begin, upto, &part)
-            if not without:
-                memset(of, 0, count * 8)
-            stepped = self.step_batch(
-                state, batch.events, count, batch.first_sequence, <const int64_t *>batch.times,
-                NULL if without else made, NULL if without else of)
-            put = stepped
-            if not without and 0 <= stepped <= count:
-                put = put_records(
-                    record, record_bytes, made, size, of, stepped, self.outputs_max,
-                    batch.first_sequence, <const int64_t *>batch.times, batch.origins,
-                    batch.origins_stride, &records)
+            while begin < upto:
+                end = upto if whole.select == NULL else end_of_run(whole.select, begin, upto)
+                count = end - begin
+                self.pack(whole, begin, end, &part)
+                if not without:
+                    memset(of, 0, count * 8)
+                stepped = self.step_batch(
+                    state, batch.events, count, batch.first_sequence, <const int64_t *>batch.times,
+                    NULL if without else made, NULL if without else of)
+                put = stepped
+                if not without and 0 <= stepped <= count:
+                    put = put_records(
+                        record + made_count * record_bytes, record_bytes, made, size, of, stepped,
+                        self.outputs_max, batch.first_sequence, <const int64_t *>batch.times,
+                        batch.origins, batch.origins_stride, &records)
+                    made_count += records
+                if stepped != count or put != stepped:
+                    break
+                begin = end
+        if not without:
+            outputs.count += made_count
+        self.done = begin
+        if begin < upto:
+            self._stopped(batch, count, stepped, put, without)
+        return 0
+
+    cdef int _stopped(
+        self, const Batch *part, int64_t count, int64_t stepped, int64_t put, bint without
+    ) except -1:
+        """Raise for a part of which a batch step did not do all, or not as it should."""
+        cdef int64_t *of = <int64_t *>cnp.PyArray_DATA(self.made_of)
         if stepped < 0 or stepped > count:
             raise NativeStepError(f"step_batch returned {stepped} for {count} events", stepped)
-        if not without:
-            outputs.count += records
+        self.done += put
         if put < stepped:
-            self.done = begin + put
             raise OutputError(
                 f"step_batch says that an event has {of[put]} outputs; 0 to "
                 f"{self.outputs_max} are possible")
-        self.done = begin + stepped
-        if stepped < count:
-            self._refused(
-                -1 if without or of[stepped] >= 0 else of[stepped], batch.first_sequence + stepped)
+        self._refused(
+            -1 if without or of[stepped] >= 0 else of[stepped], part.first_sequence + stepped)
         return 0
+
+
+cdef inline int64_t end_of_run(const int64_t *places, int64_t begin, int64_t end) noexcept nogil:
+    """Up to where places follow each other."""
+    cdef int64_t upto = begin + 1
+    while upto < end and places[upto] == places[upto - 1] + 1:
+        upto += 1
+    return upto

@@ -283,12 +283,17 @@ def test_demo_keeps_no_journal_over_another(tmp_path: Path) -> None:
     assert "is not there yet" in done.stderr
 
 
-def test_demo_without_matplotlib(tmp_path: Path) -> None:
+def test_demo_in_processes_without_matplotlib(tmp_path: Path) -> None:
     (tmp_path / "matplotlib.py").write_text("raise ModuleNotFoundError('matplotlib')\n")
     picture = tmp_path / "flights.png"
     told = demo(
-        "--flights", "2000", "--compare", "0", "--picture", str(picture), path=tmp_path
+        "--flights", "2000", "--compare", "0", "--picture", str(picture),
+        "--place", "processes", path=tmp_path,
     )  # fmt: skip
+    stepper = Stepper(flights.board)
+    alerts = len(stepper.run(flights_table.events(flights_table.load().first(2000))))
+    assert "in a process of its own" in told
+    assert f"{alerts:,} alerts, state digest {state_digest(stepper.state)}" in told
     assert "pip install 'headrace[plot]'" in told
     assert "multiprocessing" not in told
     assert not picture.exists()

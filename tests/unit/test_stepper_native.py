@@ -105,6 +105,23 @@ def test_of_selected_records(library: ctypes.CDLL, forms: list[str], packed: boo
 
 
 @pytest.mark.parametrize("form", ["step", "step_batch"])
+def test_refused_among_selected_events(library: ctypes.CDLL, form: str) -> None:
+    function: Any = library.one if form == "step" else library.many
+    python, native = steppers(Native(outputs_max=2, **{form: function}))
+    amounts = np.array([1, -9, 2, 5, -9, 8, -4, 1]).view(EVENT)
+    places = np.array([0, 2, 3, 5, 6, 7])
+    failures = []
+    for stepper in (python, native):
+        with pytest.raises(StepError) as caught:
+            stepper.run(amounts, None, 100, None, places)
+        failures.append(caught.value)
+    assert [failure.sequence for failure in failures] == [106, 106]
+    assert failures[0].partial.tobytes() == failures[1].partial.tobytes()
+    assert native.state == python.state
+    assert native.state["sum"] == 16
+
+
+@pytest.mark.parametrize("form", ["step", "step_batch"])
 def test_refused_event_changes_nothing(library: ctypes.CDLL, form: str) -> None:
     function: Any = library.one if form == "step" else library.many
     python, native = steppers(Native(outputs_max=2, **{form: function}))

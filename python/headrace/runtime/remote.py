@@ -101,6 +101,12 @@ class RemoteStage:
         return any(ring.released(self.name) < ring.cursor for ring in self.rings)
 
     @property
+    def stepping(self) -> bool:
+        """Whether it has an event in hand, and does not wait for room for what it has made."""
+        full = self.output_ring is not None and not self.output_ring.remaining
+        return self.has_more and not full
+
+    @property
     def pid(self) -> int | None:
         """The process that runs it now."""
         return None if self.run is None else self.run.process.pid
