@@ -51,7 +51,8 @@ TOPOLOGY_MUTANTS = [
         GATHERED + "a_successor_gives_the_same_numbers_where_there_is_no_order"),
     Planted(
         "resumed at the unit's begin", "a successor steps again over what its mark tells of",
-        SOURCES, "self._stepped, self._promised = mark.within,", "self._stepped, self._promised = 0,",
+        SOURCES, "self._stepped, self._promised = mark.within,",
+        "self._stepped, self._promised = 0,",
         GATHERED + "a_successor_goes_on_within_what_was_taken"),
     Planted(
         "marked records not dropped", "a successor steps again over what was not let go of yet",
