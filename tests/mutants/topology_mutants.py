@@ -42,6 +42,11 @@ TOPOLOGY_MUTANTS = [
         "        if first == last:\n", "        if False:\n",
         GATHERED + "a_ring_full_of_one_input"),
     Planted(
+        "half an answer", "a call whose outputs cannot be put in order gets the first of them",
+        PYTHON + "runtime/tail.py", "            if self._broken is not None and not self._closed:\n",
+        "            if False:\n",
+        GATHERED + "outputs_that_cannot_be_put_in_order_are_no_answer"),
+    Planted(
         "another unit first", "a successor's mark forgets what it stands for", SOURCES,
         "            gathered.begin_with(mark.unit)\n", "            pass\n",
         GATHERED + "successors_of_successors_where_there_is_no_order"),

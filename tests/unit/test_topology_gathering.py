@@ -22,6 +22,8 @@ from headrace.events import record_dtype
 from headrace.reference.keys import partition_of
 from headrace.replay import PassedOver
 from headrace.ringbuffer import Ring
+from headrace.runtime.answers import Answers
+from headrace.runtime.calls import Calls
 from headrace.runtime.gathering import Gathered, units_of
 from headrace.runtime.marks import Mark, Marks
 from headrace.runtime.pace import Pace
@@ -29,6 +31,7 @@ from headrace.runtime.restoring import Restored
 from headrace.runtime.settling import ALL, Settling
 from headrace.runtime.sources import GatheredSource
 from headrace.runtime.stage import id_of
+from headrace.runtime.tail import Tail
 from headrace.runtime.worker import Worker
 
 
@@ -152,6 +155,21 @@ def test_a_ring_full_of_one_input(ordered: Rings) -> None:
     ordered.put(1, *[0] * 16)
     with pytest.raises(MachineError, match="one input has 16 outputs or more"):
         gathered.take()
+
+
+def test_outputs_that_cannot_be_put_in_order_are_no_answer() -> None:
+    """Not even when the rest of them, which nobody waits for any more, has not come."""
+    made = Rings(hr.shard(count, by="key", n=2, ordered=True))
+    tail = Tail(made.layout, made.rings, lambda each: 0, 100, Calls(), Answers(1))
+    made.put(1, *[0] * 16)
+    for _ in range(2):
+        with pytest.raises(MachineError, match="one input has 16 outputs or more"):
+            tail.moved_all({1: 16, 2: 0})
+        made.end(1, 2)
+    assert tail.broken
+    tail.finish()
+    assert tail.take() is None
+    made.close()
 
 
 def test_a_bound_goes_through_stages_one_after_the_other() -> None:

@@ -64,31 +64,39 @@ class Tail:
         self._lock = threading.RLock()
         self._closed = False
         self.overflowing = False  # the last stages may wait because the limit is reached
-        self.broken = False  # what has come cannot be put in order
+        self._broken: MachineError | None = None
 
     def pump(self) -> bool:
         """Move what has come, as far as the limit allows; whether anything moved.
 
-        Raises MachineError where it can never be put in order.
+        Raises MachineError where it can never be put in order, and from then on each time: what is
+        behind is dropped where it is made, and what is there is no answer to anybody.
         """
-        try:
-            return self._pump()
-        except MachineError:
-            self.broken = True
-            raise
+        with self._lock:
+            if self._broken is not None and not self._closed:
+                raise self._broken.with_traceback(None)
+            try:
+                return self._pump()
+            except MachineError as error:
+                self._broken = error
+                raise
+
+    @property
+    def broken(self) -> bool:
+        """Whether what has come cannot be put in order."""
+        return self._broken is not None
 
     def _pump(self) -> bool:
         moved = False
-        with self._lock:
-            while not self._closed:
-                if self._length >= self._length_max:
-                    self.overflowing = True
-                    break
-                rows = self._gathered.take()
-                if rows is None:
-                    break
-                self._move(rows)
-                moved = True
+        while not self._closed:
+            if self._length >= self._length_max:
+                self.overflowing = True
+                break
+            rows = self._gathered.take()
+            if rows is None:
+                break
+            self._move(rows)
+            moved = True
         return moved
 
     def _move(self, rows: Rows) -> None:
