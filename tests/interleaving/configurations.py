@@ -11,7 +11,8 @@ from headrace.reference.explore import Explored, Explorer, Thread
 from headrace.reference.memory import ModelViolation
 from headrace.reference.views import Detail
 
-from .threads import Doomed, Ender, Reader, Undertaker, Writer
+from .deaths import Doomed, Zombie
+from .threads import Ender, Reader, Writer
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Configuration:
         if sequences != wanted_sequences:
             raise ModelViolation(f"sequences lost or claimed twice: {given}")
         for thread in self.threads:
-            if isinstance(thread, Reader):
+            if isinstance(thread, Reader) and not isinstance(thread, Zombie):
                 wanted = tuple((s, who) for s, who, live in given if live and s >= thread.start)
                 seen = thread.seen
                 if doomed:  # what it had published is seen, whether or not it lived to say so
@@ -64,7 +65,7 @@ def consumers(after: Sequence[int]) -> dict[str, int]:
     words = {"active_mask": (1 << len(after)) - 1}
     for index, mask in enumerate(after):
         words[f"consumer[{index}].after"] = mask
-        words[f"consumer[{index}].registered"] = 1
+        words[f"consumer[{index}].state"] = 1
         words[f"consumer[{index}].dependents"] = sum(other >> index & 1 for other in after)
     return words
 
@@ -191,21 +192,3 @@ def ending(
     writer = Writer(model, at, 0, claims, minds_end=True)
     reader = Reader(model, at, 0, None, takes_last_look=True)
     return Configuration([writer, reader, Ender(model, 0)], consumers((0,)))
-
-
-def dying(
-    model: SimpleNamespace, capacity: int, doomed: Sequence[int], others: Sequence[int],
-    actions: int, readers: int = 1,
-) -> Configuration:  # fmt: skip
-    """One of two producers is killed after `actions` actions; nobody waits for its slots."""
-    at = model.Geometry(capacity, True)
-    producers = range(2)
-    threads: list[Thread] = [
-        Doomed(model, at, 0, doomed, actions),
-        Writer(model, at, 1, others),
-        *(Reader(model, at, i, None, survivor=(1, sum(others))) for i in range(readers)),
-        Undertaker(model, at, 0, producers),
-    ]
-    words = consumers((0,) * readers)
-    words.update({f"producer[{index}].alive": 1 for index in producers})
-    return Configuration(threads, words)

@@ -14,6 +14,7 @@ import pytest
 from headrace.reference.views import Detail
 
 from . import configurations as c
+from . import death_configurations as d
 from .configurations import Builder
 from .model import load_model
 
@@ -68,12 +69,12 @@ EXPLORED: list[tuple[str, Builder, dict[Detail, int]]] = [
     ("end while one of several publishes", lambda m: c.ending(m, (1,), is_multi=True), {WEAK: 1}),
     *[
         (f"a producer killed after {actions} actions",
-         lambda m, actions=actions: c.dying(m, 2, (2,), (1, 1), actions), {ORDER: 1})
+         lambda m, actions=actions: d.dying(m, 2, (2,), (1, 1), actions), {ORDER: 1})
         for actions in range(4, 14)
     ],
     *[
         (f"a producer killed after {actions} actions, weak memory",
-         lambda m, actions=actions: c.dying(m, 2, (1,), (1,), actions), {WEAK: 1})
+         lambda m, actions=actions: d.dying(m, 2, (1,), (1,), actions), {WEAK: 1})
         for actions in (8, 9, 10, 11)
     ],
     ("all sleep, capacity 1", lambda m: c.parking(m, 1, (1, 1, 1)), {VALUES: 1}),

@@ -19,12 +19,11 @@ from headrace.reference.memory import (
     load_acquire,
     load_relaxed,
     read_slot,
-    store_release,
     write_slot,
 )
 
 
-class _Stateful(Thread):
+class Stateful(Thread):
     """A thread whose knowledge is its core's numbers and a few fields."""
 
     fields: tuple[str, ...]
@@ -43,7 +42,7 @@ class _Stateful(Thread):
             setattr(self, name, value)
 
 
-class Writer(_Stateful):
+class Writer(Stateful):
     """A producer: one turn to claim, one to write and publish, for each of `claims` lengths.
 
     `aborts`: numbers of claims to give up. `parks`: sleep while there is no room. `signals`: count
@@ -130,75 +129,7 @@ class Writer(_Stateful):
         self.done += 1
 
 
-class Doomed(Writer):
-    """A producer that is killed after its first `actions` actions, wherever that is."""
-
-    fields = (*Writer.fields, "left", "is_dead")
-
-    def __init__(
-        self, model: SimpleNamespace, at: Any, index: int, claims: Sequence[int], actions: int
-    ) -> None:
-        super().__init__(model, at, index, claims)
-        self.left = actions
-        self.is_dead = False
-
-    def turn(self) -> Operation[object] | None:
-        operation = super().turn() if self.left else None
-        if operation is not None:
-            return self.live_on(operation)
-        return None if self.is_dead else self.die()
-
-    def live_on(self, operation: Operation[object]) -> Operation[object]:
-        returned = None
-        while self.left:
-            try:
-                action = operation.send(returned)
-            except StopIteration as stop:
-                return stop.value
-            self.left -= 1
-            returned = yield action
-        operation.close()
-        return None
-
-    def die(self) -> Operation[object]:
-        yield store_release(f"producer[{self.core.index}].alive", 0)
-        self.is_dead = True
-
-
-class Undertaker(_Stateful):
-    """Looks for the slots of the dead producer `index`, until there are none."""
-
-    fields = ("is_over",)
-
-    def __init__(
-        self, model: SimpleNamespace, at: Any, index: int, producers: Sequence[int]
-    ) -> None:
-        self.name = "undertaker"
-        self.model = model
-        self.core = SimpleNamespace()
-        self.at, self.index, self.producers = at, index, tuple(producers)
-        self.is_over = False
-
-    def turn(self) -> Operation[object] | None:
-        return None if self.is_over else self.look()
-
-    def look(self) -> Operation[object]:
-        alive = yield load_acquire(f"producer[{self.index}].alive")
-        if alive:
-            return WAIT
-        buried = yield from self.model.bury_dead(self.at, self.producers)
-        if buried:
-            return None  # perhaps not all: the intent of a living one may have covered some
-        claimed = yield load_acquire("claimed")
-        first = max(0, claimed - self.at.capacity)
-        published = yield from self.model.published_prefix(self.at, first, claimed)
-        if published != claimed:
-            return WAIT
-        self.is_over = True
-        return None
-
-
-class Reader(_Stateful):
+class Reader(Stateful):
     """A consumer: one turn to poll, one to read, check and release.
 
     Stops at `target`, or after the ring's end where that is None. `joins`: it joins first, behind
@@ -318,7 +249,7 @@ class Reader(_Stateful):
             self.stage = "leave"
 
 
-class Ender(_Stateful):
+class Ender(Stateful):
     """Ends the ring, once `writers` producers are done."""
 
     fields = ("is_over",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from interleaving import configurations as c
+from interleaving import death_configurations as d
 from interleaving.configurations import Builder
 
 from headrace.reference.views import Detail
@@ -33,10 +34,10 @@ CONFIGURATIONS: dict[str, Builder] = {
     "parking": lambda m: c.parking(m, 1, (1, 1)),
     "parking, join": lambda m: c.parking(m, 2, (1, 1), 2, joins=True),
     "end while publishing": lambda m: c.ending(m, (1,)),
-    "killed after its claim": lambda m: c.dying(m, 2, (1,), (1,), 9),
-    "killed after its claim, full": lambda m: c.dying(m, 1, (1,), (1,), 9),
-    "killed before its claim, two claims": lambda m: c.dying(m, 2, (1,), (1, 1), 8),
-    "killed before its claim": lambda m: c.dying(m, 2, (1,), (1,), 8),
+    "killed after its claim": lambda m: d.dying(m, 2, (1,), (1,), 10),
+    "killed after its claim, full": lambda m: d.dying(m, 1, (1,), (1,), 10),
+    "killed before its claim, two claims": lambda m: d.dying(m, 2, (1,), (1, 1), 9),
+    "killed before its claim": lambda m: d.dying(m, 2, (1,), (1,), 9),
 }  # fmt: skip
 
 
@@ -217,7 +218,10 @@ MUTANTS = [
     Mutant(
         "leave strands dependents", "who came after the leaver waits for it for ever",
         "membership",
-        "if registered and after >> index & 1:", "if False:",
+        "        if has_place(state) and after >> index & 1:\n"
+        '            yield store_release(f"consumer[{other}].after", (after &',
+        "        if False:\n"
+        '            yield store_release(f"consumer[{other}].after", (after &',
         "leave", VALUES),
     Mutant(
         "leave frees dependents", "who came after the leaver overtakes those before it",
@@ -260,13 +264,6 @@ MUTANTS = [
         "  # none\n",
         "",
         "killed after its claim, full", VALUES),
-    Mutant(
-        "published slot buried", "its flag is looked at before the intents, not after",
-        "membership",
-        "        published = yield from published_prefix(at, sequence, sequence + 1)\n"
-        "        if published == sequence and not any(",
-        "        if not any(",
-        "killed before its claim", VALUES),
     Mutant(
         "claimed read after the intents", "a claim made in between is in none of them",
         "membership",

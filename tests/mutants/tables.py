@@ -17,6 +17,7 @@ from mutants.replay_mutants import REPLAY_MUTANTS
 from mutants.ring_mutants import RING_MUTANTS
 from mutants.simulation_mutants import SIMULATION_BUILT, SIMULATION_MUTANTS
 from mutants.supervision_mutants import SUPERVISION_MUTANTS
+from mutants.topology_mutants import TOPOLOGY_MUTANTS
 
 # Compiled anew, then found by a test.
 BUILT = [
@@ -41,5 +42,6 @@ PLAIN = [
     *SUPERVISION_MUTANTS,
     *BOARD_MUTANTS,
     *ELASTIC_MUTANTS,
+    *TOPOLOGY_MUTANTS,
 ]
 SANITIZED = ORDER_MUTANTS  # compiled anew, then found by a sanitizer

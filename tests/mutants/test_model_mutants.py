@@ -7,9 +7,15 @@ from interleaving.model import load_model
 
 from headrace.reference.memory import ModelViolation
 from headrace.reference.views import Detail
-from mutants.model_mutants import CONFIGURATIONS, MUTANTS, Mutant
+from mutants.model_death_mutants import DEATH_CONFIGURATIONS, DEATH_MUTANTS
+from mutants.model_mutants import CONFIGURATIONS as RING_CONFIGURATIONS
+from mutants.model_mutants import MUTANTS as RING_MUTANTS
+from mutants.model_mutants import Mutant
 
+CONFIGURATIONS = {**RING_CONFIGURATIONS, **DEATH_CONFIGURATIONS}
+MUTANTS = [*RING_MUTANTS, *DEATH_MUTANTS]
 USED = sorted({(mutant.caught_by, mutant.detail.value) for mutant in MUTANTS})
+LONG = {"judged, weak", "two buriers"}  # without a bug; `make torture` visits them
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
@@ -19,7 +25,13 @@ def test_bug_is_caught(mutant: Mutant) -> None:
         CONFIGURATIONS[mutant.caught_by](model).explore(mutant.detail)
 
 
-@pytest.mark.parametrize(("name", "detail"), USED)
+@pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        pytest.param(name, detail, marks=[pytest.mark.torture] if name in LONG else [])
+        for name, detail in USED
+    ],
+)
 def test_model_without_bug_passes(name: str, detail: str) -> None:
     CONFIGURATIONS[name](load_model()).explore(Detail(detail))
 

@@ -6,7 +6,10 @@ come in pieces: nothing may be lost or stepped twice, each key in order, and the
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -136,6 +139,30 @@ def compare_keys(seed: int, count: int, pieces: int, max_workers: int = 3) -> No
 @given(st.integers(0, 1 << 32), st.integers(0, 400))
 def test_each_key_in_order_without_order(seed: int, count: int) -> None:
     compare_keys(seed, count, 1 + count // 20)
+
+
+def test_between_worker_processes_that_are_killed(tmp_path: Path) -> None:
+    """They see which workers are there, and fold what all partitions made, to go on from it."""
+    topology = mixer("a") >> stage("m", 7) >> mixer("n")
+    inputs = events(7, 900)
+    plain = ReferenceTopology(topology)
+    plain.publish(inputs)
+    how: Any = {"place": {"a": "processes", "n": "processes"}, "start_method": "fork"}
+    journal = hr.Journal(tmp_path, level="none")
+    with hr.Engine(
+        topology, 512, on_error="dead_letter", name=f"elastic-{os.getpid()}", journal=journal, **how
+    ) as engine:
+        for number, piece in enumerate(np.array_split(inputs, 30)):
+            engine.publish(piece, timeout=30)
+            if number == 10:
+                engine.snapshot(30)
+            if number in (12, 20):
+                os.kill(engine._line.stages[-1].pid, signal.SIGKILL)  # type: ignore[union-attr]
+        engine.drain(30)
+        made = np.concatenate([records.copy() for records in engine.outputs()])
+        state = engine.state
+    assert_same(made, plain.outputs)
+    assert state == plain.state
 
 
 @pytest.mark.torture

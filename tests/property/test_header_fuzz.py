@@ -54,7 +54,7 @@ ENTRIES = st.one_of(
     st.builds(
         lambda index, offset: PRODUCERS + index * PRODUCER_BYTES + offset,
         st.integers(0, 3),
-        st.sampled_from([0, 8, 16, 20, 24]),
+        st.sampled_from([0, 8, 16, 20, 24, 32]),
     ),
     st.builds(
         lambda index, offset: CONSUMERS + index * CONSUMER_BYTES + offset,
@@ -105,6 +105,9 @@ def use_everything(name: str, producers: str, scribbles: list[tuple[int, bytes]]
         producer.commit,
         lambda: first.poll(),
         lambda: ring.evict("gone"),
+        lambda: (ring.producer_handles, ring.released("second")),
+        lambda: ring.declare_dead("second"),
+        lambda: ring.consumer("second").poll(timeout=0.002),
         lambda: ring.consumer("gone").poll(),
         lambda: ring.consumer("new", after=["first"]).poll(timeout=0.002),
         lambda: ring.producer().try_publish(ticks(2)),

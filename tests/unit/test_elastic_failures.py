@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from elastic_tools import EVENT, SUM, AtRandom, elastic, keys_of, pool_of, rows, wait_until
+from elastic_tools import EVENT, SUM, AtRandom, elastic, keys_of, pool_of, rows, total, wait_until
 
 import headrace as hr
 from headrace.errors import StepError
@@ -158,3 +158,17 @@ def test_a_fold_has_all_partitions() -> None:
 @hr.machine(event=SUM, output=SUM, initial=int)
 def total_of_sums(state: int, key: int, sum: int) -> Any:
     return state + sum, (key, state)
+
+
+def test_what_is_passed_over_in_a_shard_is_in_an_elastic_stage() -> None:
+    """Events that were put aside once are left out whenever the journal is stepped over."""
+    inputs = rows(*((number % 5, number) for number in range(40)))
+    made = []
+    for topology in (hr.shard(total, "key", n=8, ordered=True), elastic(ordered=True)):
+        fold = NetFold(topology)
+        for sequence in (0, 17, 39):
+            fold.passed_over.add("total", sequence, inputs[sequence : sequence + 1].tobytes())
+        parts = np.split(inputs, (10, 18))
+        made.append([fold.run(part, np.zeros(len(part), np.int64)).tolist() for part in parts])
+    assert made[0] == made[1]
+    assert sum(map(len, made[0])) == 37

@@ -29,6 +29,16 @@ class ConsumerCore:
     next: int = 0  # all below is released
     batch_end: int = 0  # [next, batch_end) was handed out and is not released
     available: int = 0  # [batch_end, available) may be read, as far as known
+    epoch: int = 0  # of the entry when it was taken; another one there: declared dead
+
+
+FAULT_FENCED = -2  # what poll_batch returns to a consumer that was declared dead
+
+
+def is_fenced_consumer(core: ConsumerCore) -> Operation[bool]:
+    """Whether the consumer was declared dead, and its place given to a successor."""
+    epoch = yield load_relaxed(f"consumer[{core.index}].epoch")
+    return bool(epoch != core.epoch)
 
 
 def dependencies_end(core: ConsumerCore, after: int) -> Operation[int]:
@@ -101,23 +111,22 @@ def skip_tombstones(core: ConsumerCore) -> Operation[None]:
 
 
 def poll_batch(core: ConsumerCore, limit: int) -> Operation[int]:
-    """Hand out the next batch, [next, batch_end), at most `limit` long: its length.
+    """Hand out the next batch, [next, batch_end), at most `limit` long: its length; FAULT_FENCED.
 
-    Nothing may be out already (next == batch_end).
+    Nothing may be out already (next == batch_end). The epoch is looked at last: what is handed out
+    no producer has written to by then.
     """
     if core.available == core.batch_end:
         end = yield from available_end(core)
-        if end <= core.batch_end:
-            if not core.at.multi:
-                return 0
+        if end <= core.batch_end and core.at.multi:
             tombstones = yield load_acquire("tombstones")
-            if not tombstones:
-                return 0
-            yield from skip_tombstones(core)
-            end = yield from available_end(core)
-            if end <= core.batch_end:
-                return 0
-        core.available = end
+            if tombstones:
+                yield from skip_tombstones(core)
+                end = yield from available_end(core)
+        core.available = max(core.available, end)
+    fenced = yield from is_fenced_consumer(core)
+    if fenced:
+        return FAULT_FENCED
     count = min(core.available - core.batch_end, limit)
     core.batch_end += count
     return count
@@ -134,10 +143,17 @@ def publish_release(core: ConsumerCore) -> Operation[None]:
     yield from wake_after_store(bits)
 
 
-def release_batch(core: ConsumerCore, count: int) -> Operation[None]:
-    """Let go of the first `count` events of the batch."""
+def release_batch(core: ConsumerCore, count: int) -> Operation[bool]:
+    """Let go of the first `count` events of the batch; whether that counts.
+
+    No fence here: `fence_heavy` in hand_over is one for both sides.
+    """
     core.next += count
     yield from publish_release(core)
+    fenced = yield from is_fenced_consumer(core)
+    if fenced:
+        core.next -= count
+    return not fenced
 
 
 def published_end(at: Geometry) -> Operation[int]:

@@ -1,16 +1,18 @@
-"""Joining and leaving in the model, while producers and consumers run.
+"""Joining, leaving, declaring dead and burying in the model, while producers and consumers run.
 
-All changes are made under the registration lock; producers and consumers read without it.
+Changes of entries are made under the registration lock, which is free again when its holder is
+killed; producers and consumers read without it. A producer's first epoch, like a consumer's, is 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from headrace.reference.barrier import ConsumerCore
 from headrace.reference.memory import (
     Operation,
     compare_exchange_acq_rel,
+    fence_heavy,
     fence_seq_cst,
     fetch_add_seq_cst,
     fetch_and_seq_cst,
@@ -26,6 +28,9 @@ from headrace.reference.sequencer import (
     availability_word,
     published_prefix,
 )
+
+# What a consumer's entry is.
+FREE, TAKEN, JOINING, FENCED, HEIR, RETIRED, LEAVING = range(7)
 
 
 def try_lock() -> Operation[bool]:
@@ -53,12 +58,17 @@ def join_ring(at: Geometry, index: int) -> Operation[int]:
     return int(start)
 
 
+def has_place(state: int) -> bool:
+    """Whether an entry in that state may gate, and have others behind it."""
+    return state not in (FREE, RETIRED)
+
+
 def count_dependents(entries: Sequence[int]) -> Operation[None]:
     masks = []
     for index in entries:
         mask = yield load_relaxed(f"consumer[{index}].after")
-        registered = yield load_relaxed(f"consumer[{index}].registered")
-        masks.append(mask if registered else 0)
+        state = yield load_relaxed(f"consumer[{index}].state")
+        masks.append(mask if has_place(state) else 0)
     for index in entries:
         count = sum(mask >> index & 1 for mask in masks)
         yield store_release(f"consumer[{index}].dependents", count)
@@ -69,16 +79,33 @@ def take_entry(core: ConsumerCore, after: int, entries: Sequence[int]) -> Operat
 
     `entries`: all indices that this ring uses. Holds the registration lock already.
     """
-    registered = yield load_relaxed(f"consumer[{core.index}].registered")
-    if registered:
+    state = yield load_relaxed(f"consumer[{core.index}].state")
+    if state != FREE:
         return False
     yield store_release(f"consumer[{core.index}].after", after)
-    yield store_release(f"consumer[{core.index}].registered", 1)
+    yield store_release(f"consumer[{core.index}].state", JOINING)
     yield from join_ring(core.at, core.index)
+    yield store_release(f"consumer[{core.index}].state", TAKEN)
     yield from count_dependents(entries)
+    yield from stand_in_entry(core)
+    return True
+
+
+def stand_in_entry(core: ConsumerCore) -> Operation[None]:
+    """Go on from where the entry stands. Holds the registration lock already."""
+    core.epoch = yield load_relaxed(f"consumer[{core.index}].epoch")
     start = yield load_acquire(f"consumer[{core.index}].sequence")
     core.next = core.batch_end = core.available = start
-    return True
+
+
+def resume_entry(core: ConsumerCore) -> Operation[None]:
+    """Succeed an owner that is gone: all that it had not released is seen again.
+
+    Holds the registration lock already.
+    """
+    epoch = yield load_relaxed(f"consumer[{core.index}].epoch")
+    yield store_release(f"consumer[{core.index}].epoch", epoch + 1)
+    yield from stand_in_entry(core)
 
 
 def leave_entry(index: int, entries: Sequence[int]) -> Operation[None]:
@@ -86,16 +113,98 @@ def leave_entry(index: int, entries: Sequence[int]) -> Operation[None]:
 
     Holds the registration lock already.
     """
+    yield store_release(f"consumer[{index}].state", LEAVING)
     own = yield load_relaxed(f"consumer[{index}].after")
+    behind = yield load_relaxed(f"consumer[{index}].dependents")
+    for other in entries:  # those in front are to wake those behind from now on
+        if own >> other & 1:
+            count = yield load_relaxed(f"consumer[{other}].dependents")
+            yield store_release(f"consumer[{other}].dependents", count + behind)
     for other in entries:
-        registered = yield load_relaxed(f"consumer[{other}].registered")
+        state = yield load_relaxed(f"consumer[{other}].state")
         after = yield load_relaxed(f"consumer[{other}].after")
-        if registered and after >> index & 1:
+        if has_place(state) and after >> index & 1:
             yield store_release(f"consumer[{other}].after", (after & ~(1 << index)) | own)
     yield fetch_and_seq_cst("active_mask", ~(1 << index))
-    yield store_release(f"consumer[{index}].registered", 0)
+    yield store_release(f"consumer[{index}].state", FREE)
     yield from count_dependents(entries)
     yield from wake_parked(DATA_PARKED | SPACE_PARKED)
+
+
+def fence_entry(index: int, heir: int, entries: Sequence[int]) -> Operation[None]:
+    """Declare the owner of entry `index` dead, and make the free entry `heir` its place.
+
+    Holds the registration lock already.
+    """
+    yield store_release(f"consumer[{index}].state", FENCED)
+    yield from hand_over(index, heir, entries)
+
+
+def hand_over(index: int, heir: int, entries: Sequence[int]) -> Operation[None]:
+    """Move what a fenced entry is to the ring; each step may have been done before."""
+    epoch = yield load_relaxed(f"consumer[{index}].epoch")
+    yield store_release(f"consumer[{index}].epoch", epoch + 1)
+    state = yield load_relaxed(f"consumer[{heir}].state")
+    if state != HEIR:
+        after = yield load_relaxed(f"consumer[{index}].after")
+        dependents = yield load_relaxed(f"consumer[{index}].dependents")
+        sequence = yield load_acquire(f"consumer[{index}].sequence")
+        yield store_release(f"consumer[{heir}].after", after)
+        yield store_release(f"consumer[{heir}].dependents", dependents)
+        yield store_release(f"consumer[{heir}].sequence", sequence)
+        yield store_release(f"consumer[{heir}].state", HEIR)
+    yield fetch_or_seq_cst("active_mask", 1 << heir)
+    # Pairs with the place of the missing fence in release_batch; and, as join_ring's, with the one
+    # in gating_sequence.
+    yield fence_heavy()
+    sequence = yield load_acquire(f"consumer[{index}].sequence")
+    yield store_release(f"consumer[{heir}].sequence", sequence)
+    for other in entries:
+        state = yield load_relaxed(f"consumer[{other}].state")
+        after = yield load_relaxed(f"consumer[{other}].after")
+        if has_place(state) and after >> index & 1:
+            moved = (after & ~(1 << index)) | (1 << heir)
+            yield store_release(f"consumer[{other}].after", moved)
+    yield fetch_and_seq_cst("active_mask", ~(1 << index))
+    yield store_release(f"consumer[{index}].state", RETIRED)
+    yield store_release(f"consumer[{heir}].state", TAKEN)
+    yield from count_dependents(entries)
+    yield from wake_parked(DATA_PARKED | SPACE_PARKED)
+
+
+def repair(entries: Sequence[int], heirs: Mapping[int, int]) -> Operation[None]:
+    """Finish what somebody began who was killed while holding the lock, which is held again.
+
+    `heirs`: fenced entry -> its heir (the ring itself tells by the name). A join that was not
+    finished has never been, and a leave that was begun is over. An heir without the fenced one
+    that it follows: that one was retired already.
+    """
+    for index in entries:
+        state = yield load_relaxed(f"consumer[{index}].state")
+        if state in (JOINING, LEAVING):
+            yield from leave_entry(index, entries)
+        elif state == FENCED:
+            yield from hand_over(index, heirs[index], entries)
+    for index in entries:
+        state = yield load_relaxed(f"consumer[{index}].state")
+        if state == HEIR:
+            yield store_release(f"consumer[{index}].state", TAKEN)
+    yield from count_dependents(entries)
+
+
+def declare_producer_dead(index: int) -> Operation[bool]:
+    """Fence a producer: True, it claims nothing any more; False, it has a claim and must be ended.
+
+    Holds the registration lock already.
+    """
+    epoch = yield load_relaxed(f"producer[{index}].epoch")
+    yield store_release(f"producer[{index}].epoch", epoch + 1)
+    # Pairs with the place of the missing fence in try_claim_multi: either the intent is seen here,
+    # or the producer sees that it must not claim.
+    yield fence_heavy()
+    begin = yield load_acquire(f"producer[{index}].intent_begin")
+    end = yield load_acquire(f"producer[{index}].intent_end")
+    return bool(begin >= end)
 
 
 def bury_dead(at: Geometry, producers: Sequence[int]) -> Operation[int]:
@@ -104,7 +213,8 @@ def bury_dead(at: Geometry, producers: Sequence[int]) -> Operation[int]:
     A claimed slot belongs to one producer, whose intent covers it from before the claim until it
     is published. So a slot that was claimed before the intents of the living were read, and is
     unpublished after, and lies in none of them, has lost its producer. `producer[i].alive` is what
-    the operating system says. Holds the registration lock already.
+    the operating system says. Needs no lock: nobody can claim such a slot again, so any number of
+    buriers may come to it, however late.
     """
     # Acquire: pairs with the swap in try_claim_multi, which comes after the intent.
     claimed = yield load_acquire("claimed")
@@ -127,8 +237,15 @@ def bury_dead(at: Geometry, producers: Sequence[int]) -> Operation[int]:
     if lost:
         yield fetch_add_seq_cst("tombstones", len(lost))  # first: see abort_claim
         for sequence in lost:
-            # Release: as in mark_multi.
-            flag = availability_flag(at, sequence) + 1
-            yield store_release(availability_word(at, sequence), flag)
+            yield from bury(at, sequence)
         yield from wake_parked(DATA_PARKED | SPACE_PARKED)
     return len(lost)
+
+
+def bury(at: Geometry, sequence: int) -> Operation[None]:
+    """Nothing if somebody else has done it, be it laps ago."""
+    word, flag = availability_word(at, sequence), availability_flag(at, sequence)
+    before = yield load_acquire(word)
+    if flag > before:
+        # Release: as in mark_multi.
+        yield compare_exchange_acq_rel(word, before, flag + 1)

@@ -53,6 +53,7 @@ class ProducerCore:
     claim_end: int = 0
     limit: int = 0  # may claim below this without looking at the consumers
     published_known: int = 0  # several producers, no consumers: all below is published
+    epoch: int = 0  # of the entry when it was taken; another one there: declared dead
 
 
 def slot_index(at: Geometry, sequence: int) -> int:
@@ -131,14 +132,25 @@ def room_multi(core: ProducerCore, claimed: int, count: int) -> Operation[bool]:
     return claimed + count <= core.limit
 
 
+def is_fenced_producer(core: ProducerCore) -> Operation[bool]:
+    """Whether the producer was declared dead: it must neither claim nor publish any more."""
+    epoch = yield load_relaxed(f"producer[{core.index}].epoch")
+    return bool(epoch != core.epoch)
+
+
 def try_claim_multi(core: ProducerCore, count: int) -> Operation[int]:
-    """1: claimed; 0: no room; -1: another producer was faster, try again."""
+    """1: claimed; 0: no room, or declared dead; -1: another producer was faster, try again."""
     claimed = yield load_relaxed("claimed")
     has_room = yield from room_multi(core, claimed, count)
     if not has_room:
         return 0
     yield store_relaxed(f"producer[{core.index}].intent_begin", claimed)
     yield store_release(f"producer[{core.index}].intent_end", claimed + count)
+    # No fence here: `fence_heavy` in declare_producer_dead is one for both sides.
+    fenced = yield from is_fenced_producer(core)
+    if fenced:
+        yield store_relaxed(f"producer[{core.index}].intent_begin", claimed + count)
+        return 0
     # Acquire-release: publishes the intent before the claim, orders our writes after it.
     swapped = yield compare_exchange_acq_rel("claimed", claimed, claimed + count)
     if not swapped:

@@ -28,6 +28,7 @@ class Partitioned:
     def __init__(self, node: Elastic, step: str | None) -> None:
         self.machine = node.machine
         self.steppers: dict[int, Stepper] = {}
+        self.stepping_ns = 0  # in steps, so far
         self._node = node
         self._given = step
         self.kind = Stepper(node.machine, step).kind  # raises now what the first event would raise
@@ -77,9 +78,12 @@ class Partitioned:
             return []
         order = np.argsort(partitions, kind="stable")
         partitions, places = partitions[order], places[order]
-        begins = np.flatnonzero(np.diff(partitions.astype(np.int64), prepend=-1))
-        parts = np.split(places, begins[1:])
-        return [(int(partitions[at]), part) for at, part in zip(begins, parts, strict=True)]
+        begins = np.flatnonzero(np.diff(partitions.astype(np.int64), prepend=-1)).tolist()
+        ends = [*begins[1:], len(places)]
+        return [
+            (int(partitions[begin]), places[begin:end])
+            for begin, end in zip(begins, ends, strict=True)
+        ]
 
     def step_over(
         self, span: Span, parts: list[tuple[int, Records]], decide: Decide
@@ -92,12 +96,17 @@ class Partitioned:
         made: list[Records] = []
         failure = None
         for partition, places in parts:
-            failure = self._step_places(self.of(partition), span, places, decide, made)
+            stepper = self.of(partition)
+            before = stepper.stepping_ns
+            failure = self._step_places(stepper, span, places, decide, made)
+            self.stepping_ns += stepper.stepping_ns - before
             if failure is not None:
                 break
         if self.machine.output is None:
             return None, failure
-        return in_order([np.empty(0, record_dtype(self.machine.output)), *made]), failure
+        if not made:
+            return np.empty(0, record_dtype(self.machine.output)), failure
+        return in_order(made), failure
 
     def _step_places(
         self, stepper: Stepper, span: Span, places: Records, decide: Decide, made: list[Records]
@@ -121,9 +130,18 @@ class Partitioned:
         return None
 
 
+def in_sequence(parts: list[Records]) -> Records:
+    """Records of one dtype behind each other; as bytes, or NumPy would compare all fields."""
+    if len(parts) == 1:
+        return parts[0]
+    dtype = parts[0].dtype
+    raw = np.dtype((np.void, dtype.itemsize))
+    return np.concatenate([part.view(raw) for part in parts]).view(dtype)
+
+
 def in_order(parts: list[Records]) -> Records:
     """Records brought in the order of their events; those of one event are in one part."""
-    whole = np.concatenate(parts)
+    whole = in_sequence(parts)
     inputs = whole["input_sequence"]
     if np.all(inputs[1:] >= inputs[:-1]):
         return whole

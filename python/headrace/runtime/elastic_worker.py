@@ -38,7 +38,7 @@ from headrace.elastic.handover import (
 )
 from headrace.engine import Stepper
 from headrace.errors import StepError
-from headrace.replay.partitioned import Partitioned, in_order
+from headrace.replay.partitioned import Partitioned, in_order, in_sequence
 from headrace.replay.spans import Array, Span
 from headrace.runtime.pace import Pace
 from headrace.runtime.sources import Batch, Source
@@ -240,6 +240,7 @@ class ElasticWorker:
 
     def _step_over(self, span: Span, select: Any) -> None:
         begun, begin_ns, stepped, made = self._now()
+        stepping_ns = self.partitioned.stepping_ns
         end = span.first + span.length
         parts = self.partitioned.shared_out(span.events, select, self._has)
         moving = [(at, places) for at, places in parts if at in self._moving]
@@ -259,7 +260,7 @@ class ElasticWorker:
         self.busy_s += spent / 1e9
         count = self.stepped - stepped
         if count:
-            self._pace.took(count, spent)
+            self._pace.took(count, self.partitioned.stepping_ns - stepping_ns)
         share = _SHARE_KEPT * self._share + (1 - _SHARE_KEPT) * count / span.length
         self._share = max(share, _SHARE_MIN)
         if self.gauge is not None and self.stepped > stepped:
@@ -311,7 +312,7 @@ class ElasticWorker:
         """Put out what may leave; whether some of it has found no room."""
         if self._fresh:
             parts = self._fresh if self._outputs is None else [self._outputs, *self._fresh]
-            self._outputs = in_order(parts) if self._slot.ordered else np.concatenate(parts)
+            self._outputs = in_order(parts) if self._slot.ordered else in_sequence(parts)
             self._fresh = []
         if self._outputs is None:
             return False

@@ -240,8 +240,8 @@ class Overseer:
         if not run.stopping:
             self._last_dead = stage, run
         self._poison.moved(stage.name, sequence)
-        # Who did not step yet, or had nothing to step over, did not die of the next event.
-        stepped = run.steps and stage.has_more and not (run.stopping or run.killed)
+        # Who did not step yet, or was not stepping, did not die of the next event.
+        stepped = run.steps and stage.stepping and not (run.stopping or run.killed)
         if stepped and self._poison.died(stage.name, sequence):
             stage.poison[sequence] = self._poison.deaths(stage.name)
         log.warning(

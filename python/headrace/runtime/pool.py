@@ -52,7 +52,7 @@ class Status(Enum):
 class Pool:
     """Workers of one stage. `lag(stage)`: events that one has not let go of. Used by any thread.
 
-    `initial`: of the partitions that have one, whose they are is dealt out anew.
+    `shared`: the stage is inside a shard, so that only a share of its stream is its own.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Pool:
         slot: Slot,
         stages: list[ElasticStage],
         lag: Callable[[ElasticStage], int],
+        shared: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         node = slot.node
@@ -80,9 +81,10 @@ class Pool:
         self._broken = False
         self._loads = np.zeros(node.partitions)
         self._stepping = np.zeros(node.partitions)
-        self._before = [(0, 0, 0.0) for _ in stages]  # read, stepped, busy
+        self._before = [(stage.worker.read, 0, 0.0) for stage in stages]  # read, stepped, busy
         self._shares = [1.0 / node.min] * node.max
-        self._depth = 0
+        self._shared = shared
+        self._end = max(stage.done for stage in stages)  # of the stream, at the last look
         self._closing = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name=f"headrace-{self.name}-pool", daemon=True
@@ -158,6 +160,8 @@ class Pool:
         with self._lock:
             if self._status[number] is Status.STARTING:
                 self._status[number] = Status.RUNNING
+                _, stepped, busy_s = self._before[number]
+                self._before[number] = (self.stages[number].worker.read, stepped, busy_s)
 
     def left(self, number: int) -> None:
         """A worker has left its place."""
@@ -246,7 +250,7 @@ class Pool:
                 self._balance()
 
     def _measure(self) -> Measurement:
-        done, busy_s, depth = 0, 0.0, 0.0
+        done, busy_s, depth, end = 0, 0.0, 0.0, self._end
         for at, stage in enumerate(self.stages):
             worker = stage.worker
             now = (worker.read, worker.stepped, worker.busy_s)
@@ -259,12 +263,14 @@ class Pool:
             if read > 0:
                 share = _SHARE_KEPT * self._shares[at] + (1 - _SHARE_KEPT) * stepped / read
                 self._shares[at] = min(share, 1.0)
-            depth += self._lag(stage) * self._shares[at]
+            lag = self._lag(stage)
+            depth += lag * self._shares[at]
+            end = max(end, stage.done + lag)
         self._measure_loads()
-        before, self._depth = self._depth, round(depth)
-        arrived = max(0, done + self._depth - before)
+        own = min(1.0, sum(self._shares[at] for at in self.workers)) if self._shared else 1.0
+        arrived, self._end = round(own * (end - self._end)), end
         return Measurement(
-            self._clock(), self._depth, arrived, done, busy_s, self.wanted,
+            self._clock(), round(depth), arrived, done, busy_s, self.wanted,
             self.node.min, self.node.max,
         )  # fmt: skip
 

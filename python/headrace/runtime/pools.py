@@ -116,7 +116,8 @@ def pools_of(
             continue
         own = [stage for stage in layout.stages if stage.state_name == each.state_name]
         places: list[ElasticStage] = [stages[stage.index] for stage in own]
-        pool = Pool(slot, places, _lags(dict(zip(places, own, strict=True)), lag))
+        lags = _lags(dict(zip(places, own, strict=True)), lag)
+        pool = Pool(slot, places, lags, shared=bool(each.shares))
         for place in places:
             place.pool = pool
         pools[slot.group] = pool

@@ -15,6 +15,7 @@ from headrace.journal.states import decode_state, known_classes
 from headrace.machine import Machine
 from headrace.ringbuffer import Ring, liveness
 from headrace.runtime import messages
+from headrace.runtime.settling import released
 from headrace.runtime.worker import WorkerSpec
 from headrace.supervision.running import Ending, OnExit
 
@@ -59,6 +60,7 @@ class RemoteStage:
     ) -> None:
         self.machine: Machine = layout.machine
         self.name = layout.name
+        self._layout = layout
         self.rings: list[Ring] = []  # that it reads
         self.output_ring: Ring | None = None
         self.stopped = False
@@ -98,7 +100,13 @@ class RemoteStage:
     @property
     def has_more(self) -> bool:
         """Whether there are events that it has not let go of."""
-        return any(ring.released(self.name) < ring.cursor for ring in self.rings)
+        return any(released(ring, self._layout) < ring.cursor for ring in self.rings)
+
+    @property
+    def stepping(self) -> bool:
+        """Whether it has an event in hand, and does not wait for room for what it has made."""
+        full = self.output_ring is not None and not self.output_ring.remaining
+        return self.has_more and not full
 
     @property
     def pid(self) -> int | None:
