@@ -164,7 +164,8 @@ def test_poison_in_the_middle_of_a_batch_is_found() -> None:
     inputs = events(900)
     inputs["value"] %= 100
     inputs[850] = POISON
-    with engine(front >> total, on_error="dead_letter", capacity=1024) as running:
+    four = strict(4)  # one to learn of it, three to know it
+    with engine(front >> total, on_error="dead_letter", capacity=1024, supervisor=four) as running:
         running.publish(inputs)
         running.drain(60)
         assert [each.sequence for each in running.dead_letters] == [850]

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from topology_storms import inputs, run_killed, run_storm
+from topology_storms import inputs, run_killed, run_mixed, run_storm
 
 SECONDS = float(os.environ.get("HEADRACE_STORM_SECONDS", "120"))
 
@@ -29,6 +29,13 @@ def test_a_storm_over_a_topology(tmp_path: Path) -> None:
     storm = run_storm(tmp_path / "j", os.getpid(), SECONDS)
     assert sum(storm.killed.values()) > SECONDS / 2
     assert storm.stopped > SECONDS / 10
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(6))
+def test_kills_where_there_is_no_order(seed: int) -> None:
+    run_mixed(inputs(3000, seed), seed, 6)
 
 
 @pytest.mark.torture

@@ -119,6 +119,27 @@ def run_killed(events: Any, seed: int, journal: Path | None, kills: int) -> Stor
     return storm
 
 
+def run_mixed(events: Any, seed: int, kills: int) -> None:
+    """The same where outputs of different shards come as they come: all are there, each once."""
+    a, b, c, d = (machine(name, False) for name in "abcd")
+    mixed = hr.shard(a >> hr.shard(b, n=2), by="key", n=2) >> c >> hr.shard(d, by="key", n=2)
+    expected = ReferenceTopology(mixed)
+    expected.publish(events)
+    storm = Storm(seed)
+    with engine(mixed, capacity=64, supervisor=PATIENT) as running:
+        for piece in np.array_split(events, kills * len(running._line.stages)):
+            running.publish(piece, timeout=60)
+            storm.pause(0.01)
+            storm.kill(running)
+        running.drain(60)
+        found = np.concatenate(read(running, None))
+    wanted = expected.outputs
+    for name in ("value", "origin"):
+        assert sorted(found[name].tolist()) == sorted(wanted[name].tolist())
+    ids = set(found[["input_sequence", "output_index"]].tolist())
+    assert len(ids) == len(found), "an id stands twice"
+
+
 def run_storm(folder: Path, seed: int, seconds: float) -> Storm:
     """Kill and pause for a time, with a journal that is opened anew now and then."""
     storm, made, published, after = Storm(seed), [], [], None

@@ -43,12 +43,16 @@ TOPOLOGY_MUTANTS = [
         GATHERED + "a_ring_full_of_one_input"),
     Planted(
         "another unit first", "a successor's mark forgets what it stands for", SOURCES,
-        "gathered.begin_with(mark.unit if mark.within else None)", "gathered.begin_with(None)",
+        "            gathered.begin_with(mark.unit)\n", "            pass\n",
         GATHERED + "successors_of_successors_where_there_is_no_order"),
     Planted(
+        "nothing promised", "events of another unit get numbers that have outputs", SOURCES,
+        "            self._promise(self._begin + self._out)\n", "            pass\n",
+        GATHERED + "a_successor_gives_the_same_numbers_where_there_is_no_order"),
+    Planted(
         "resumed at the unit's begin", "a successor steps again over what its mark tells of",
-        SOURCES, "        self._again = mark.unit, mark.within\n",
-        "        self._again = mark.unit, 0\n",
+        SOURCES, "self._stepped, self._promised = mark.within,",
+        "self._stepped, self._promised = 0,",
         GATHERED + "a_successor_goes_on_within_what_was_taken"),
     Planted(
         "marked records not dropped", "a successor steps again over what was not let go of yet",
@@ -92,10 +96,10 @@ TOPOLOGY_MUTANTS = [
         LAID_OUT + "what_is_numbered_is_put_in_order_first"),
     Planted(
         "mark after release", "a death in between loses events", SOURCES,
-        "        self._marks.keep(Mark(self.sequence, self._gathered.bounds, *self._again))\n"
+        "        self._mark(self._gathered.bounds, self._stepped)\n"
         "        self._gathered.release()\n",
         "        self._gathered.release()\n"
-        "        self._marks.keep(Mark(self.sequence, self._gathered.bounds, *self._again))\n",
+        "        self._mark(self._gathered.bounds, self._stepped)\n",
         GATHERED + "a_mark_is_kept_before_slots_are_let_go_of"),
     Planted(
         "last record put out again", "who takes over repeats the record that is out", WORKER,

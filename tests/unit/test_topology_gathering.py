@@ -255,6 +255,29 @@ def test_successors_of_successors_where_there_is_no_order(mixed: Rings) -> None:
     assert sorted(seen) == [0, 2, 5], "each once, and 1 and 3 not again"
 
 
+def test_a_successor_gives_the_same_numbers_where_there_is_no_order(mixed: Rings) -> None:
+    """What was handed out may have outputs under its numbers, although nothing is let go of."""
+    first = mixed.source()
+    mixed.put(2, 1, 3, 5)
+    for size, done in ((2, 1), (100, 0)):  # the second one, when the first was done in part
+        batch = first.poll(size)
+        assert batch is not None
+        batch.let_go()
+        if done:
+            first.release(done)
+    assert (first.sequence, mixed.marks.newest.promised) == (1, 3)
+    die(first)
+    mixed.put(1, 0, 2)
+    second = mixed.source()
+    assert second.sequence == 1
+    assert step_over(second, 1) == [3]
+    die(second)
+    third = mixed.source()
+    assert (third.sequence, step_over(third)) == (2, [5])
+    assert step_over(third) == [0, 2]
+    assert mixed.marks.newest.promised == 0
+
+
 def test_a_mark_is_kept_before_slots_are_let_go_of(
     ordered: Rings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

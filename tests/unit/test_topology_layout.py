@@ -64,6 +64,7 @@ def test_shards_share_a_ring_and_are_merged_by_whoever_reads_them() -> None:
         lambda: hr.shard(count, by="key") >> hr.shard(total),
         lambda: hr.shard(count, by="key") >> hr.fanout(sink, total),
         lambda: hr.fanout(hr.shard(count, by="key"), plain),
+        lambda: hr.shard(hr.chain(front, hr.shard(count, by="key")), by="key", ordered=True),
     ],
 )
 def test_what_is_numbered_is_put_in_order_first(make: Any) -> None:
@@ -75,6 +76,20 @@ def test_what_is_numbered_is_put_in_order_first(make: Any) -> None:
     assert merges
     assert merges[0].ordered
     assert lay_out(hr.shard(count), in_order=True).outlet == Merge((Read(1), Read(2)), 0, True)
+
+
+def test_records_of_one_position_stay_together_where_there_is_no_order() -> None:
+    """Or two of them would have the same id."""
+    for inner in (
+        hr.chain(front, hr.shard(count, by="key")), hr.chain(hr.shard(count, by="key"), plain),
+    ):  # fmt: skip
+        layout = lay_out(hr.shard(inner, by="value"))
+        assert isinstance(layout.outlet, Merge)
+        assert not layout.outlet.ordered
+        sources = [*(stage.source for stage in layout.stages), *layout.outlet.parts]
+        merges = [each for each in sources if isinstance(each, Merge)]
+        assert len(merges) == 2
+        assert all(each.ordered for each in merges)
 
 
 def test_splits_inside_of_each_other() -> None:

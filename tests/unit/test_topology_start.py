@@ -148,7 +148,7 @@ def test_one_input_with_too_many_outputs_in_front_of_a_merge() -> None:
 def test_many_units_have_room_in_a_mark() -> None:
     marks = Marks.create(None, 5, 70)
     assert (marks.sequence, marks.newest.within) == (5, 0)
-    mark = Mark(9, list(range(70)), 69, 3)
+    mark = Mark(9, list(range(70)), 69, 3, 5)
     marks.keep(mark)
     assert marks.newest == mark
     marks.let_go()

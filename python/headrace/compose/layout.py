@@ -179,6 +179,10 @@ class _Builder:
             return self._fanout(part, source, place)
         assert isinstance(part, Chain)
         made: Source | None = source
+        # Inside a split several records of a stream may have one position of it, and must stay
+        # together: else they would be numbered anew each time that others come between them.
+        if place.depth:
+            place = replace(place, in_order=True)
         for inner, behind in zip(part.parts, (*part.parts[1:], None), strict=True):
             assert made is not None  # a chain's parts have outputs, but for the last
             numbered = place.in_order or isinstance(behind, Shard | Fanout | Elastic)

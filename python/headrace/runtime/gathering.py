@@ -198,6 +198,11 @@ class Gathered:
         return all(unit.ended for unit in self.units)
 
     @property
+    def mixed(self) -> bool:
+        """Whether it hangs on time what comes next."""
+        return len(self.units) > 1
+
+    @property
     def bounds(self) -> list[int]:
         """How far each unit is, to `resume` from."""
         return [unit.bound for unit in self.units]

@@ -20,16 +20,18 @@ _CAPACITY = 64  # a reader that is slower than so many marks would see a mixture
 @dataclass(frozen=True)
 class Mark:
     """All events below `sequence` are stepped over: in each unit those below its bound, and of
-    what comes next of unit `unit` the first `within`."""
+    what comes next of unit `unit` the first `within`. Up to `promised` that unit's have the next
+    numbers, under which outputs of theirs may be out already."""
 
     sequence: int
     bounds: list[int]
     unit: int = 0
     within: int = 0
+    promised: int = 0
 
 
 def _mark_dtype(units: int) -> np.dtype[Any]:
-    numbers = [("sequence", "<i8"), ("unit", "<i8"), ("within", "<i8")]
+    numbers = [(name, "<i8") for name in ("sequence", "unit", "within", "promised")]
     return np.dtype([*numbers, ("bounds", "<i8", (units,))])
 
 
@@ -60,7 +62,8 @@ class Marks:
         if self._producer is None:
             self._producer = self.ring.producer()
         row = np.zeros(1, self.ring.dtype)
-        row["sequence"], row["unit"], row["within"] = mark.sequence, mark.unit, mark.within
+        row["sequence"], row["unit"] = mark.sequence, mark.unit
+        row["within"], row["promised"] = mark.within, mark.promised
         row["bounds"][0, : len(mark.bounds)] = mark.bounds
         self._producer.publish(row)
 
@@ -72,7 +75,8 @@ class Marks:
             return Mark(0, [])
         one = row[0]
         bounds = [int(each) for each in one["bounds"]]
-        return Mark(int(one["sequence"]), bounds, int(one["unit"]), int(one["within"]))
+        unit, within, promised = (int(one[name]) for name in ("unit", "within", "promised"))
+        return Mark(int(one["sequence"]), bounds, unit, within, promised)
 
     @property
     def sequence(self) -> int:

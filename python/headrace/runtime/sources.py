@@ -171,9 +171,11 @@ class GatheredSource:
         mark = marks.newest
         self.sequence = mark.sequence
         gathered.resume(mark.bounds)
-        # What of one unit a predecessor has stepped over comes first: a mark can tell of one only.
-        self._again = mark.unit, mark.within
-        gathered.begin_with(mark.unit if mark.within else None)
+        # Of the unit that comes first a predecessor has stepped over so many, and given numbers to
+        # so many: events of another unit must not have these, or its outputs would be theirs.
+        self._stepped, self._promised = mark.within, mark.promised
+        if self._promised:
+            gathered.begin_with(mark.unit)
         self._rows: Rows | None = None  # taken from the rings, and not let go of
         self._before = gathered.bounds  # how far the units were before these
         self._begin = self._out = 0  # [begin, begin + out) of them are handed out
@@ -187,24 +189,26 @@ class GatheredSource:
             if self._rows is None:
                 self.ended = self._gathered.ended
                 return None
-            self._begin = self._stepped_before(len(self._rows))
+            self._begin = min(len(self._rows), self._stepped)
             if self._begin == len(self._rows):
                 self.release(0)
         self._out = min(size_max, len(self._rows) - self._begin)
+        if self._gathered.mixed:
+            self._promise(self._begin + self._out)
         rows = self._rows.part(slice(self._begin, self._begin + self._out))
         select = shared_out(rows.events, self.sequence, self._shares)
         positions = rows.positions[:, : self._depth] if self._depth else None
         return Batch(rows.events, rows.times, rows.origins, self.sequence, select, positions)
 
-    def _stepped_before(self, count: int) -> int:
-        """How many of the rows that were taken just now a predecessor has stepped over."""
-        unit, within = self._again
-        if not within:
-            return 0
-        self._again = unit, max(0, within - count)
-        if within <= count:
-            self._gathered.begin_with(None)
-        return min(count, within)
+    def _promise(self, count: int) -> None:
+        """Have a successor number the first `count` rows as they are numbered here."""
+        if count > self._promised:
+            self._promised = count
+            self._mark(self._before, self._begin)
+
+    def _mark(self, bounds: list[int], within: int) -> None:
+        unit, promised = self._gathered.index, max(within, self._promised)
+        self._marks.keep(Mark(self.sequence, bounds, unit, within, promised))
 
     def release(self, count: int | None = None) -> None:
         """Let go of the batch, or of its first events; of the rings when all that was taken is."""
@@ -213,11 +217,15 @@ class GatheredSource:
         self.sequence += done
         self._begin += done
         self._out = 0
-        index = self._gathered.index
-        if self._begin < len(self._rows):
-            self._marks.keep(Mark(self.sequence, self._before, index, self._begin))
+        count = len(self._rows)
+        if self._begin < count:
+            self._mark(self._before, self._begin)
             return
-        self._marks.keep(Mark(self.sequence, self._gathered.bounds, *self._again))
+        self._stepped = max(0, self._stepped - count)
+        self._promised = max(0, self._promised - count)
+        if not self._promised:
+            self._gathered.begin_with(None)
+        self._mark(self._gathered.bounds, self._stepped)
         self._gathered.release()
         self._rows = None
 
