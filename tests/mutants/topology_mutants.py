@@ -43,8 +43,8 @@ TOPOLOGY_MUTANTS = [
         GATHERED + "a_ring_full_of_one_input"),
     Planted(
         "half an answer", "a call whose outputs cannot be put in order gets the first of them",
-        PYTHON + "runtime/tail.py", "            if self._broken is not None and not self._closed:\n",
-        "            if False:\n",
+        PYTHON + "runtime/tail.py",
+        "            if self._broken is not None and not self._closed:\n", "            if False:\n",
         GATHERED + "outputs_that_cannot_be_put_in_order_are_no_answer"),
     Planted(
         "another unit first", "a successor's mark forgets what it stands for", SOURCES,
