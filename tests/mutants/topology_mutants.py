@@ -42,7 +42,7 @@ TOPOLOGY_MUTANTS = [
         "        if first == last:\n", "        if False:\n",
         GATHERED + "a_ring_full_of_one_input"),
     Planted(
-        "half an answer", "a call whose outputs cannot be put in order gets the first of them",
+        "half an answer", "a call gets the first of outputs that cannot be put in order",
         PYTHON + "runtime/tail.py",
         "            if self._broken is not None and not self._closed:\n", "            if False:\n",
         GATHERED + "outputs_that_cannot_be_put_in_order_are_no_answer"),
