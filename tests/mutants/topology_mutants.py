@@ -44,7 +44,8 @@ TOPOLOGY_MUTANTS = [
     Planted(
         "half an answer", "a call gets the first of outputs that cannot be put in order",
         PYTHON + "runtime/tail.py",
-        "            if self._broken is not None and not self._closed:\n", "            if False:\n",
+        "            if self._broken is not None and not self._closed:\n",
+        "            if False:\n",
         GATHERED + "outputs_that_cannot_be_put_in_order_are_no_answer"),
     Planted(
         "another unit first", "a successor's mark forgets what it stands for", SOURCES,
