@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -71,8 +70,7 @@ def draw(
         text = drawn(load_topology(application), kind.value, detail.value)
         with written(output):
             if output == STDIO:
-                sys.stdout.write(text)
-                sys.stdout.flush()
+                typer.echo(text, nl=False)
             else:
                 Path(output).write_text(text, encoding="utf-8")
 
