@@ -82,7 +82,13 @@ ACTS = {
 
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(act, marks=() if act in ("publish", "call", "close") else pytest.mark.torture)
+        for act in ACTS
+    ],
+)
 def test_a_forked_child_gets_an_error_and_the_parent_goes_on(
     act: str, busy: bool, ring_name: Names
 ) -> None:

@@ -182,6 +182,7 @@ def test_one_node_is_killed_again_and_again(tmp_path: Path, nursery: Nursery) ->
     check(totals, state.durable["total"][0])
 
 
+@pytest.mark.torture
 def test_three_nodes_are_killed_in_turn(tmp_path: Path, nursery: Nursery) -> None:
     chance = random.Random(1)
     names = list(live_copies.copies.nodes)

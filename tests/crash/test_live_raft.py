@@ -89,6 +89,7 @@ def append(store: Store, raft: Any, client: str, history: list[hr.Operation]) ->
                 history.append(hr.Operation(client, call, time.monotonic(), request, answer))
 
 
+@pytest.mark.torture
 def test_nodes_that_are_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(EXAMPLES))
     import raft

@@ -156,7 +156,7 @@ RELAY = """
 """
 
 
-@pytest.mark.parametrize("wait", ["Block", "Yield"])
+@pytest.mark.parametrize("wait", ["Block", pytest.param("Yield", marks=pytest.mark.torture)])
 def test_killed_again_and_again(wait: str, ring_name: Names, tmp_path: Path) -> None:
     """Whatever it was doing: at least once, in order, without a gap, and at most a batch anew."""
     file = tmp_path / "seen"

@@ -84,7 +84,12 @@ EXPLORED: list[tuple[str, Builder, dict[Detail, int]]] = [
     ("all sleep, ended", lambda m: c.parking(m, 1, (1, 1), ends=True), {VALUES: 1}),
 ]  # fmt: skip
 
-LONG = {"diamond, ended and drained"}  # most of a minute; `make torture` visits it
+LONG = {  # `make torture` visits them
+    "diamond, ended and drained",  # most of a minute
+    *(f"a producer killed after {actions} actions" for actions in (10, 11, 12)),
+    "a producer killed after 10 actions, weak memory",
+    "end while one publishes",
+}
 
 CASES = [
     pytest.param(

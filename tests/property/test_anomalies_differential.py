@@ -240,6 +240,7 @@ def many() -> Iterator[Operation]:
     yield from run("committed", 1, 3000, 20)
 
 
+@pytest.mark.torture
 def test_thousands_of_transactions_in_seconds() -> None:
     found = list_anomalies(many(), time_limit=60)
     assert found.verdict == "bad"

@@ -208,7 +208,7 @@ def check_same(fast: Exploration, plain: PlainResult) -> None:
             event(f"eventually {each.verdict}{' around' if around else ''}")
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     nodes=st.lists(NODES, min_size=1, max_size=3),
     questions=st.lists(st.integers(0, 2), max_size=2),

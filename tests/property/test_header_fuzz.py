@@ -172,7 +172,7 @@ def test_a_crash_and_a_hang_would_be_seen() -> None:
 MOVING_PART = given(producers=st.sampled_from(["single", "multi"]), scribbles=SCRIBBLES)
 
 
-@settings(max_examples=70)
+@settings(max_examples=35)
 @MOVING_PART
 def test_moving_part(producers: str, scribbles: list[tuple[int, bytes]]) -> None:
     scribble_and_use(producers, scribbles)
@@ -232,7 +232,7 @@ FIXED_PART = given(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @FIXED_PART
 def test_fixed_part(producers: str, scribbles: list[tuple[int, bytes]], vouch: bool) -> None:
     """`vouch`: with a checksum that is right, as a program gone astray could write it."""

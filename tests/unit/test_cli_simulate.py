@@ -143,6 +143,7 @@ def test_all_failures_are_counted() -> None:
     assert 2 <= failed < 40
 
 
+@pytest.mark.torture
 def test_the_order_of_a_set_is_found() -> None:
     told = refused("simulate", "counters.py:scattered", "--twice", "--runs", 2)
     assert "counters.py:9: seed 0 goes two ways" in told

@@ -309,7 +309,18 @@ async def leave(app: Any, pilot: Any, session: Session) -> None:
     assert app.return_code == 0
 
 
-@pytest.mark.parametrize("play", dict.fromkeys(PLAYS.values()), ids=lambda play: play.__name__)
+LONG = {"breakpoints", "drop", "help_", "search"}  # `make torture` plays them
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        pytest.param(
+            play, marks=[pytest.mark.torture] if play.__name__ in LONG else [], id=play.__name__
+        )
+        for play in dict.fromkeys(PLAYS.values())
+    ],
+)
 def test_keys(play: Play, journal: Path) -> None:
     play_at_500(journal, play)
 

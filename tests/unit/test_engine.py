@@ -320,7 +320,14 @@ def test_fork_gets_a_clear_error() -> None:
     assert said.splitlines()[-1] == "90"
 
 
-@pytest.mark.parametrize("act", ["engine.drain()", "engine.call(1)", "list(engine.outputs())"])
+@pytest.mark.parametrize(
+    "act",
+    [
+        "engine.drain()",
+        "engine.call(1)",
+        pytest.param("list(engine.outputs())", marks=pytest.mark.torture),
+    ],
+)
 def test_ctrl_c(act: str) -> None:
     said = run(
         f"""
