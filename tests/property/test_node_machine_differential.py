@@ -121,7 +121,13 @@ def follow(machine: NodeMachine, seen: list[Arrival]) -> int:
             timers.pop(takes[0][0].payload, None)
         records = run(fold, machine, [taken for taken, _ in takes])
         effects = [effect for _, effects in takes for effect in effects]
-        assert read(machine, records) == written(machine, effects, timers)
+        told, expected = read(machine, records), written(machine, effects, timers)
+        if not arrival["up"] and len(told) > len(expected):
+            # Its disk was full: it died before what was postponed came again, of which a machine
+            # knows nothing. What it is told from there on is not of the same past.
+            assert told[: len(expected)] == expected
+            return count
+        assert told == expected
         state = fold.live_state
         if arrival["up"]:
             assert difference(state.state, arrival["state"]) is None
