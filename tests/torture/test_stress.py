@@ -41,6 +41,7 @@ def stress(loops: Path, *arguments: str) -> None:
     assert "BAD" not in finished.stdout
 
 
+@pytest.mark.torture
 def test_a_little_of_everything(loops: Path) -> None:
     stress(loops, "--events", "500")
 

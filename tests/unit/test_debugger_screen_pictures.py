@@ -46,7 +46,13 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_journal(tmp_path_factory.mktemp("pictures") / "trades.journal", 1000)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(SIZES[0], id="80x24"),
+        pytest.param(SIZES[1], id="120x40", marks=pytest.mark.torture),
+    ],
+)
 @pytest.mark.parametrize("name", SHOWN)
 def test_picture(name: str, size: tuple[int, int], journal: Path) -> None:
     async def play(app: Any, pilot: Any) -> None:
