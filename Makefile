@@ -40,10 +40,9 @@ $(BUILT): $(VENV)/installed $(SOURCES)
 demo: build
 	$(BIN)/python examples/demo.py --place $(PLACE)
 
-# Three at a time on two cores, since many wait: for a disk, a process, a screen. The tests that
-# measure time run after the others, alone on the machine.
+# The tests that measure time run after the others, alone on the machine.
 test: build lint
-	$(PYTEST) -n 3 --dist loadgroup -m $(CHECKED) tests
+	$(PYTEST) -n 2 --dist loadgroup -m $(CHECKED) tests
 	$(PYTEST) -m "serial and not torture" tests || [ $$? -eq 5 ]
 
 lint: build

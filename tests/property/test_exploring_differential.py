@@ -30,7 +30,7 @@ from headrace.system import (
 
 VALUES = 3
 RULES = 11
-UNIQUE_MAX = 300  # the plain explorer copies the whole world for each step
+UNIQUE_MAX = 120  # the plain explorer copies the whole world for each of the steps from each
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -208,7 +208,7 @@ def check_same(fast: Exploration, plain: PlainResult) -> None:
             event(f"eventually {each.verdict}{' around' if around else ''}")
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     nodes=st.lists(NODES, min_size=1, max_size=3),
     questions=st.lists(st.integers(0, 2), max_size=2),
