@@ -20,7 +20,7 @@ from headrace.reference.memory import (
     store_release,
 )
 
-from .threads import Reader, Stateful, Writer
+from .threads import OneTask, Reader, Stateful, Writer
 
 
 class Mortal(Stateful):
@@ -89,24 +89,16 @@ class DoomedReader(Mortal, Reader):
         self.is_dead = True
 
 
-class Undertaker(Stateful):
+class Undertaker(OneTask):
     """Looks for the slots of the dead producer `index`, until there are none."""
-
-    fields = ("is_over",)
 
     def __init__(
         self, model: SimpleNamespace, at: Any, index: int, producers: Sequence[int]
     ) -> None:
-        self.name = "undertaker"
-        self.model = model
-        self.core = SimpleNamespace()
+        super().__init__(model, "undertaker")
         self.at, self.index, self.producers = at, index, tuple(producers)
-        self.is_over = False
 
-    def turn(self) -> Operation[object] | None:
-        return None if self.is_over else self.look()
-
-    def look(self) -> Operation[object]:
+    def act(self) -> Operation[object]:
         alive = yield load_acquire(f"producer[{self.index}].alive")
         if alive:
             return WAIT
@@ -235,24 +227,16 @@ class DoomedSuccessor(Mortal, Successor):
     die = DoomedReader.die
 
 
-class Mender(Stateful):
+class Mender(OneTask):
     """Repairs what `gone` was killed over, and evicts it: entry `index` is free then."""
-
-    fields = ("is_over",)
 
     def __init__(
         self, model: SimpleNamespace, index: int, gone: str, entries: Sequence[int]
     ) -> None:
-        self.name = "mender"
-        self.model = model
-        self.core = SimpleNamespace()
+        super().__init__(model, "mender")
         self.index, self.gone, self.entries = index, gone, tuple(entries)
-        self.is_over = False
 
-    def turn(self) -> Operation[object] | None:
-        return None if self.is_over else self.mend()
-
-    def mend(self) -> Operation[object]:
+    def act(self) -> Operation[object]:
         is_gone = yield load_acquire(f"gone[{self.gone}]")
         if not is_gone:
             return WAIT
@@ -284,22 +268,14 @@ class Suspect(Writer):
         return outcome
 
 
-class Judge(Stateful):
+class Judge(OneTask):
     """Declares producer `index` dead; with no claim open it is let go: it can do no harm."""
 
-    fields = ("is_over",)
-
     def __init__(self, model: SimpleNamespace, index: int) -> None:
-        self.name = "judge"
-        self.model = model
-        self.core = SimpleNamespace()
+        super().__init__(model, "judge")
         self.index = index
-        self.is_over = False
 
-    def turn(self) -> Operation[object] | None:
-        return None if self.is_over else self.judge()
-
-    def judge(self) -> Operation[object]:
+    def act(self) -> Operation[object]:
         harmless = yield from self.model.declare_producer_dead(self.index)
         if harmless:
             yield fetch_add_seq_cst(f"let_go[{self.index}]", 1)

@@ -42,6 +42,24 @@ class Stateful(Thread):
             setattr(self, name, value)
 
 
+class OneTask(Stateful):
+    """A thread with one thing to do, tried until `is_over`."""
+
+    fields = ("is_over",)
+
+    def __init__(self, model: SimpleNamespace, name: str) -> None:
+        self.name = name
+        self.model = model
+        self.core = SimpleNamespace()
+        self.is_over = False
+
+    def turn(self) -> Operation[object] | None:
+        return None if self.is_over else self.act()
+
+    def act(self) -> Operation[object]:
+        raise NotImplementedError
+
+
 class Writer(Stateful):
     """A producer: one turn to claim, one to write and publish, for each of `claims` lengths.
 
@@ -249,22 +267,14 @@ class Reader(Stateful):
             self.stage = "leave"
 
 
-class Ender(Stateful):
+class Ender(OneTask):
     """Ends the ring, once `writers` producers are done."""
 
-    fields = ("is_over",)
-
     def __init__(self, model: SimpleNamespace, writers: int) -> None:
-        self.name = "ender"
-        self.model = model
-        self.core = SimpleNamespace()
+        super().__init__(model, "ender")
         self.writers = writers
-        self.is_over = False
 
-    def turn(self) -> Operation[object] | None:
-        return None if self.is_over else self.end()
-
-    def end(self) -> Operation[object]:
+    def act(self) -> Operation[object]:
         if self.writers:
             done = yield load_acquire("writers_done")
             if done < self.writers:

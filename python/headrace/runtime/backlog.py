@@ -22,6 +22,16 @@ from headrace.ringbuffer import Ring
 
 Records = np.ndarray[Any, Any]
 
+
+def outputs_unread() -> OutputsUnread:
+    """The error of an engine whose last stages wait for a reader of its outputs."""
+    return OutputsUnread(
+        "the engine stands still because its outputs are not read: read them from another "
+        "thread (for outputs in engine.outputs(follow=True)), publish less before reading, "
+        "or say how many to keep (keep_outputs=n, or 0 if nobody reads them)"
+    )
+
+
 READER = "headrace-outputs"  # the engine's own consumer on its output ring
 
 
@@ -87,11 +97,7 @@ class Backlog:
     def check_room(self) -> None:
         """Raise OutputsUnread if a stage waits because the limit is reached."""
         if self.overflowing:
-            raise OutputsUnread(
-                "the engine stands still because its outputs are not read: read them from another "
-                "thread (for outputs in engine.outputs(follow=True)), publish less before reading, "
-                "or say how many to keep (keep_outputs=n, or 0 if nobody reads them)"
-            )
+            raise outputs_unread()
 
     def lift_limit(self) -> None:
         """From now on take whatever comes: no more than what the inputs under way still make."""

@@ -17,10 +17,10 @@ import numpy as np
 
 from headrace.compose.layout import Layout, Read, StageLayout, rings_of
 from headrace.compose.rows import Rows, as_records
-from headrace.errors import MachineError, OutputsUnread
+from headrace.errors import MachineError
 from headrace.ringbuffer import Ring
 from headrace.runtime.answers import Answers
-from headrace.runtime.backlog import READER
+from headrace.runtime.backlog import READER, outputs_unread
 from headrace.runtime.calls import Calls
 from headrace.runtime.gathering import Gathered
 
@@ -152,11 +152,7 @@ class Tail:
         """Move what has come; raise OutputsUnread if the last stages wait for the limit."""
         self.pump()
         if self.overflowing:
-            raise OutputsUnread(
-                "the engine stands still because its outputs are not read: read them from another "
-                "thread (for outputs in engine.outputs(follow=True)), publish less before reading, "
-                "or say how many to keep (keep_outputs=n, or 0 if nobody reads them)"
-            )
+            raise outputs_unread()
 
     def lift_limit(self) -> None:
         """From now on take whatever comes: no more than what the inputs under way still make."""
