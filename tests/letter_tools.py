@@ -80,3 +80,13 @@ def reinjected_in(journal: str, disk: Disk | None = None) -> list[tuple[int, int
     frames = Reader(disk or LocalDisk(), journal).frames()
     notes = [note for frame in frames for note in frame.notes if isinstance(note, Reinjected)]
     return [(note.letter, note.sequence) for note in notes]
+
+
+def small(path: str) -> hr.Journal:
+    """A journal of small segments."""
+    return hr.Journal(path, segment_bytes=SEGMENT_BYTES)
+
+
+def fates(letters: Any = "dead") -> list[tuple[int, int, str]]:
+    """What became of each letter of a folder."""
+    return [told(letter) for letter in hr.DeadLetters(letters)]

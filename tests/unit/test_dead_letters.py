@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from journal_tools import EVENT, SEGMENT_BYTES, SUM, flip
-from letter_tools import amounts, engine, failed, later, logbook, told
+from journal_tools import EVENT, SUM, flip
+from letter_tools import amounts, engine, failed, fates, later, logbook, small
 
 import headrace as hr
 from headrace.compose import shard
@@ -36,14 +36,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     os.chdir(tmp_path)
     yield tmp_path
     os.chdir(before)
-
-
-def small(path: str) -> hr.Journal:
-    return hr.Journal(path, segment_bytes=SEGMENT_BYTES)
-
-
-def fates(letters: Any = "dead") -> list[tuple[int, int, str]]:
-    return [told(letter) for letter in hr.DeadLetters(letters)]
 
 
 # -- what a letter keeps -------------------------------------------------------------------------

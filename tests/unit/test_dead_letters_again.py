@@ -10,8 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journal_tools import EVENT, SEGMENT_BYTES, SUM
-from letter_tools import amounts, engine, later, logbook, mended, mended_step, reinjected_in, told
+from journal_tools import EVENT, SUM
+from letter_tools import (
+    amounts,
+    engine,
+    fates,
+    later,
+    logbook,
+    mended,
+    mended_step,
+    reinjected_in,
+    small,
+)
 
 import headrace as hr
 from headrace.compose import fanout, shard
@@ -30,14 +40,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     os.chdir(tmp_path)
     yield tmp_path
     os.chdir(before)
-
-
-def small(path: str) -> hr.Journal:
-    return hr.Journal(path, segment_bytes=SEGMENT_BYTES)
-
-
-def fates(letters: Any = "dead") -> list[tuple[int, int, str]]:
-    return [told(letter) for letter in hr.DeadLetters(letters)]
 
 
 # -- opening again -------------------------------------------------------------------------------
