@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from hypothesis import HealthCheck, assume, event, given, reject, settings
+import pytest
+from hypothesis import HealthCheck, assume, event, example, given, reject, settings
 from hypothesis import strategies as st
 
 from headrace.exploring import Exploration, Path, explore
 from headrace.exploring.bounds import Bounds
-from headrace.exploring.plain import Failed, PlainSteps, World
+from headrace.exploring.plain import PlainSteps, World
 from headrace.exploring.plain_search import PlainResult, TooMany, plain_explore
 from headrace.system import (
     Caller,
@@ -30,6 +31,7 @@ from headrace.system import (
 
 VALUES = 3
 RULES = 11
+UNIQUE_MAX_OF_TORTURE = 300
 UNIQUE_MAX = 120  # the plain explorer copies the whole world for each of the steps from each
 
 
@@ -169,13 +171,10 @@ def check_path(system: System, bounds: dict[str, Any], path: Path) -> None:
             expected[step.node] = step.after
         following = {}
         for world in worlds:
-            try:
-                for _, after in steps.successors(world):
-                    states = dict(zip(system.names, after.places, strict=True))
-                    if all(states[name].state == state for name, state in expected.items()):
-                        following[steps.key(after)] = after
-            except Failed:
-                pass
+            for _, after in steps.successors(world, pass_over_failures=True):
+                states = dict(zip(system.names, after.places, strict=True))
+                if all(states[name].state == state for name, state in expected.items()):
+                    following[steps.key(after)] = after
         worlds = list(following.values())
         assert worlds, f"nobody can take step {step}"
 
@@ -208,19 +207,58 @@ def check_same(fast: Exploration, plain: PlainResult) -> None:
             event(f"eventually {each.verdict}{' around' if around else ''}")
 
 
+NOTHING = (0, ())
+# What a node does may fail in one way, and not in another one of the same step.
+FAILS_BY_CHANCE = {
+    "nodes": [
+        Ruled((*[NOTHING] * 10, (0, ("raise",)))),
+        Ruled(((0, ("all",)), *[NOTHING] * 10)),
+    ],
+    "questions": [],
+    "bounds": {
+        "ordered": False,
+        "losses": 0,
+        "duplications": 0,
+        "crashes": 0,
+        "timers": None,
+        "chances": (0.0, 0.7),
+        "max_depth": 3,
+    },
+}
+SYSTEMS = {
+    "nodes": st.lists(NODES, min_size=1, max_size=3),
+    "questions": st.lists(st.integers(0, 2), max_size=2),
+    "bounds": BOUNDS,
+}
+
+
+@example(**FAILS_BY_CHANCE)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    nodes=st.lists(NODES, min_size=1, max_size=3),
-    questions=st.lists(st.integers(0, 2), max_size=2),
-    bounds=BOUNDS,
-)
+@given(**SYSTEMS)
 def test_the_same_is_found(nodes: list[Node], questions: list[int], bounds: Any) -> None:
+    check_explorers(nodes, questions, bounds, UNIQUE_MAX)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(3600)
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(**SYSTEMS)
+def test_the_same_is_found_for_longer(
+    nodes: list[Node], questions: list[int], bounds: Any
+) -> None:
+    check_explorers(nodes, questions, bounds, UNIQUE_MAX_OF_TORTURE)
+
+
+def check_explorers(
+    nodes: list[Node], questions: list[int], bounds: Any, unique_max: int
+) -> None:
+    """All searches agree, or the system is too large to compare."""
     clients = {"x": Client([Question(each) for each in questions])} if questions else {}
     system = System(dict(zip("abc", nodes, strict=False)), clients, **PROPERTIES)
-    fast = explore(system, max_states=UNIQUE_MAX, **bounds)
+    fast = explore(system, max_states=unique_max, **bounds)
     assume("there are more than" not in fast.stopped)
     try:
-        plain = plain_explore(system, unique_max=2 * UNIQUE_MAX, **bounds)
+        plain = plain_explore(system, unique_max=2 * unique_max, **bounds)
     except TooMany:
         reject()
     event(f"about {10 ** len(str(plain.unique)) // 10} states, complete: {plain.complete}")
@@ -228,7 +266,7 @@ def test_the_same_is_found(nodes: list[Node], questions: list[int], bounds: Any)
     for each in fast.verdicts:
         if each.path is not None:
             check_path(system, bounds, each.path)
-    deep = explore(system, search="depth", max_states=4 * UNIQUE_MAX, **bounds)
+    deep = explore(system, search="depth", max_states=4 * unique_max, **bounds)
     assume("there are more than" not in deep.stopped)
     if not plain.wrong:
         assert (deep.unique, deep.complete) == (plain.unique, plain.complete)

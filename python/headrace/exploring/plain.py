@@ -146,8 +146,13 @@ class PlainSteps:
             for name in place.timers
         ) and all(place.status != "new" for place in world.places)
 
-    def successors(self, world: World) -> Iterator[tuple[Label, World]]:
-        """Every world that comes next, once for each way that leads to it. Raises Failed."""
+    def successors(
+        self, world: World, pass_over_failures: bool = False
+    ) -> Iterator[tuple[Label, World]]:
+        """Every world that comes next, once for each way that leads to it.
+
+        Raises Failed at the first way that fails, unless those are passed over.
+        """
         for label, act in self._actions(world):
             script: list[int] | None = []
             while script is not None:
@@ -158,6 +163,9 @@ class PlainSteps:
                     yield label, after
                 except Crashed:
                     yield None, after
+                except Failed:
+                    if not pass_over_failures:
+                        raise
                 script = choices.next_script()
 
     def _actions(self, world: World) -> Iterator[tuple[Label, Callable[[World, Choices], None]]]:

@@ -1,0 +1,133 @@
+"""What `headrace` exports, and from where: read by type checkers, and when a name is first used."""
+
+from . import errors, wait
+from ._include import get_include
+from .checking import (
+    Model,
+    Operation,
+    linearizable,
+    list_anomalies,
+    sequentially_consistent,
+)
+from .compose import (
+    Chain,
+    Elastic,
+    Fanout,
+    Pipeline,
+    Shard,
+    Topology,
+    chain,
+    draw,
+    fanout,
+    shard,
+)
+from .elastic import elastic
+from .exploring import Exploration, explore
+from .journal import DeadLetters, Journal
+from .live import connect
+from .machine import Machine, machine
+from .native import Native
+from .replay import Branch, Change, History, Moment, Replay, replay
+from .ringbuffer import Consumer, ConsumerInfo, Producer, Ring
+from .runtime import DeadLetter, Engine
+from .simulation import (
+    Chaos,
+    Delay,
+    Network,
+    Plan,
+    Profile,
+    Run,
+    Simulation,
+    faults,
+    shrink,
+)
+from .supervision import Child, Supervisor
+from .system import (
+    Caller,
+    Client,
+    Durable,
+    Effect,
+    Node,
+    Redirect,
+    Refused,
+    System,
+    View,
+    cancel,
+    on,
+    persist,
+    postpone,
+    reply,
+    request,
+    send,
+    timer,
+)
+
+__all__ = [
+    "Branch",
+    "Caller",
+    "Chain",
+    "Change",
+    "Chaos",
+    "Child",
+    "Client",
+    "Consumer",
+    "ConsumerInfo",
+    "DeadLetter",
+    "DeadLetters",
+    "Delay",
+    "Durable",
+    "Effect",
+    "Elastic",
+    "Engine",
+    "Exploration",
+    "Fanout",
+    "History",
+    "Journal",
+    "Machine",
+    "Model",
+    "Moment",
+    "Native",
+    "Network",
+    "Node",
+    "Operation",
+    "Pipeline",
+    "Plan",
+    "Producer",
+    "Profile",
+    "Redirect",
+    "Refused",
+    "Replay",
+    "Ring",
+    "Run",
+    "Shard",
+    "Simulation",
+    "Supervisor",
+    "System",
+    "Topology",
+    "View",
+    "cancel",
+    "chain",
+    "connect",
+    "draw",
+    "elastic",
+    "errors",
+    "explore",
+    "fanout",
+    "faults",
+    "get_include",
+    "linearizable",
+    "list_anomalies",
+    "machine",
+    "on",
+    "persist",
+    "postpone",
+    "replay",
+    "reply",
+    "request",
+    "send",
+    "sequentially_consistent",
+    "shard",
+    "shrink",
+    "timer",
+    "wait",
+]
