@@ -30,6 +30,9 @@ Who dies, and what happens:
   be out (their ids say so), and is the owner. What the dead one had sent has an old epoch and is
   passed over.
 - Any other: nothing.
+- Where somebody takes the dead one's own place in the ring, and goes on from what it had let go of,
+  no partition needs an heir: hand-overs to it and from it are given up (`replaced`), and it remains
+  the owner of what it owned. What its successor has to do: `headrace.elastic.succession`.
 
 Each attempt has a number, its epoch: messages of another epoch than the receiver's are late, and
 are passed over. Messages from the coordinator to one worker arrive in order; all others may arrive
@@ -339,6 +342,17 @@ def died(partition: Partition, worker: int, heir: int | None, snapshot: int, out
         kept, sends = abort(partition)
         return kept, tuple(send for send in sends if send.to != worker)
     return partition, ()
+
+
+def replaced(partition: Partition, worker: int) -> Decision:
+    """A worker is dead, and another one will take its place: it owns what it owned.
+
+    A hand-over to it or from it is given up; messages to the dead are not sent.
+    """
+    if worker not in (partition.owner, partition.target):
+        return partition, ()
+    kept, sends = abort(partition)
+    return kept, tuple(send for send in sends if send.to != worker)
 
 
 def adopt(partition: Partition, heir: int, snapshot: int, out: int) -> Decision:
