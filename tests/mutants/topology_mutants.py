@@ -158,7 +158,8 @@ TOPOLOGY_MUTANTS = [
         "            self.tend()\n", "            pass\n",
         RUN + "stages_go_on_while_nobody_asks"),
     Planted(
-        "orphans live on", "workers outlive the process of their engine", WORKER,
+        "orphans live on", "workers outlive the process of their engine",
+        PYTHON + "runtime/worker_main.py",
         "    while liveness.is_alive(*parent):\n", "    while True:\n",
         DEATHS + "workers_end_with_the_process_of_their_engine"),
     Planted(

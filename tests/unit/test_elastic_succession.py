@@ -67,11 +67,11 @@ WRONG = [
     ("duties", forgets_the_past, "an event was lost"),
     ("duties", puts_all_out, "an output came twice"),
     ("caught_up_at", too_early, "an output came twice"),
-    ("replaced", keeps_waiting, "for ever"),
+    ("replaced", keeps_waiting, "for ever|was lost"),
 ]
 
 
-@pytest.mark.parametrize(("name", "wrong", "seen"), WRONG, ids=lambda it: getattr(it, "__name__", ""))
+@pytest.mark.parametrize(("name", "wrong", "seen"), WRONG)
 def test_the_exploration_sees_what_is_wrong(
     name: str, wrong: Any, seen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

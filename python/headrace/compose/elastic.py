@@ -88,6 +88,10 @@ class Elastic(Topology):
             self.ordered, self.period,
         )  # fmt: skip
 
+    def __getstate__(self) -> dict[str, Any]:
+        # For worker processes, where nobody decides: a controller may be of any kind.
+        return self.__dict__ | {"controller": None}
+
     def __repr__(self) -> str:
         # What a journal is known by: how many workers there are makes no difference to it.
         by = self.by[0] if len(self.by) == 1 else self.by

@@ -139,13 +139,16 @@ def rings_of(source: Source) -> tuple[int, ...]:
     return tuple(ring for part in source.parts for ring in rings_of(part))
 
 
-def lay_out(topology: Part, in_order: bool = False, workers: bool = True) -> Layout:
+def lay_out(
+    topology: Part, in_order: bool = False, workers: bool = True, elastic_in_order: bool = False
+) -> Layout:
     """The layout of a machine or a topology; `in_order`: no shard may mix its outputs.
 
     Without `workers`, an elastic stage is laid out as one stage that has all partitions: for who
-    steps over inputs in one thread. Raises MachineError.
+    steps over inputs in one thread. `elastic_in_order`: no elastic stage may mix its outputs.
+    Raises MachineError.
     """
-    builder = _Builder(topology, workers)
+    builder = _Builder(topology, workers, elastic_in_order)
     outlet = builder.part(topology, Read(INPUT), _Place(0, 0, "", (), in_order))
     return Layout(topology, tuple(builder.stages), tuple(builder.rings), outlet)
 
@@ -162,8 +165,9 @@ class _Place:
 
 
 class _Builder:
-    def __init__(self, topology: Part, workers: bool) -> None:
+    def __init__(self, topology: Part, workers: bool, elastic_in_order: bool) -> None:
         self.workers = workers
+        self.elastic_in_order = elastic_in_order
         self.stages: list[StageLayout] = []
         self.rings = [RingLayout(INPUT, None, topology.event, 0)]
 
@@ -233,7 +237,7 @@ class _Builder:
 
     def _elastic(self, node: Elastic, source: Source, place: _Place) -> Source | None:
         """As a shard of `max` machines; which of them takes an event is seen to as it runs."""
-        ordered = node.ordered or place.in_order
+        ordered = node.ordered or place.in_order or self.elastic_in_order
         group = node.machine.name + place.suffix
         parts = []
         for index in range(node.max if self.workers else 1):

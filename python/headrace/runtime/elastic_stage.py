@@ -5,20 +5,40 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.compose.layout import StageLayout
 from headrace.errors import RingClosed
 from headrace.replay.partitioned import Partitioned
 from headrace.ringbuffer import Ring
-from headrace.runtime.elastic_worker import ElasticWorker, Links
+from headrace.runtime.elastic_links import Letter, Links
+from headrace.runtime.elastic_worker import ElasticWorker
 from headrace.runtime.progress import LOOK_SECONDS
 from headrace.runtime.sources import Source
 from headrace.runtime.stage import RING_PARTS
 
 if TYPE_CHECKING:
     from headrace.engine.gauges import StageGauge
-    from headrace.runtime.pool import Pool
+
+
+class Together(Protocol):
+    """What a place asks of the pool, from the worker's thread."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether a worker has failed for good."""
+
+    def joined(self, number: int) -> None:
+        """A worker reads on from now on."""
+
+    def left(self, number: int) -> None:
+        """A worker has left its place."""
+
+    def may_end(self, number: int) -> bool:
+        """Whether a worker that has read all may end."""
+
+    def break_off(self) -> None:
+        """A worker has failed for good."""
 
 
 def _nothing() -> None:
@@ -52,12 +72,13 @@ class ElasticStage:
         self.output_ring: Ring | None = None
         self.stopped = False
         self.on_start: Callable[[], None] = _nothing  # called in the stage's thread
-        self.pool: Pool | None = None
+        self.pool: Together | None = None
         self.gauge: StageGauge | None = None  # where it is seen from outside
         self.gauge_begins: Callable[[], None] = _nothing
         self.worker = ElasticWorker(
             stage, partitioned, made, max(1, ring.capacity // RING_PARTS), owned or (), links
         )
+        self.number = self.worker.number
         self._open_source = open_source
         self._leaves = leaves
         self._links = links
@@ -106,6 +127,11 @@ class ElasticStage:
         """ "python", "batch" or "native"."""
         return self.worker.partitioned.kind
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a worker."""
+        return self._begun.is_set()
+
     # What the pool asks.
 
     def begin(self) -> None:
@@ -125,17 +151,37 @@ class ElasticStage:
         else:
             self.pool.left(self.worker.number)
 
+    def put(self, letter: Letter) -> None:
+        """Bring a letter to the worker."""
+        self.worker.letters.put(letter)
+
+    def break_off(self) -> None:
+        """A worker of the stage has failed for good, as the pool says to who asks it."""
+
+    @property
+    def measured(self) -> tuple[int, int, float]:
+        """How many events the worker has read, and stepped, and for how many seconds."""
+        return self.worker.read, self.worker.stepped, self.worker.busy_s
+
+    def loads(self) -> dict[int, int]:
+        """For how many nanoseconds each partition here was stepped."""
+        steppers = self.worker.partitioned.steppers
+        return {at: stepper.stepping_ns for at, stepper in list(steppers.items())}
+
+    def states(self) -> dict[int, Any]:
+        """Copies of the states of the partitions here."""
+        with self.worker.lock:
+            return self.worker.partitioned.state
+
     # In its thread.
 
     def run(self) -> None:
-        """Work whenever there is a worker, until the stream has ended."""
+        """Work until the stream has ended; tell all who have to know."""
         assert self.pool is not None
         try:
             self.on_start()
             self.gauge_begins()
-            self.worker.gauge = self.gauge
-            while not self._work():
-                pass
+            self.work()
         except BaseException as error:
             self.pool.break_off()
             self._on_crash(error)
@@ -149,10 +195,18 @@ class ElasticStage:
                 self.gauge.ended()
             self._ended.set()
 
+    def work(self) -> None:
+        """Work whenever there is a worker, until the stream has ended."""
+        self.worker.gauge = self.gauge
+        while not self._work():
+            pass
+
     def _work(self) -> bool:
         """Wait for a worker, and work until it leaves; whether all has ended."""
         pool, worker = self.pool, self.worker
         assert pool is not None
+        if not self._begun.is_set() and self.gauge is not None:
+            self.gauge.waiting()
         if not self._begun.wait(LOOK_SECONDS):
             return self.ring.ended and pool.may_end(worker.number)
         if self._source is None:

@@ -17,8 +17,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,8 +26,6 @@ import numpy as np
 from headrace.compose.layout import StageLayout
 from headrace.compose.rows import positioned
 from headrace.elastic.handover import (
-    COORDINATOR,
-    Message,
     Outcome,
     Phase,
     Seat,
@@ -36,11 +34,13 @@ from headrace.elastic.handover import (
     advance,
     receive,
 )
-from headrace.engine import Stepper
 from headrace.errors import StepError
 from headrace.replay.partitioned import Partitioned, in_order, in_sequence
 from headrace.replay.spans import Array, Span
+from headrace.runtime.again import Again
+from headrace.runtime.elastic_links import Letter, Links
 from headrace.runtime.pace import Pace
+from headrace.runtime.refusing import refusal
 from headrace.runtime.sources import Batch, Source
 
 if TYPE_CHECKING:
@@ -50,31 +50,6 @@ _SHARE_KEPT = 0.9
 _SHARE_MIN = 0.001
 _IDLE_SECONDS = 0.02  # between two looks for messages, while nothing comes
 _BUSY_SECONDS = 0.0005  # the same, while it waits for more than events
-
-
-@dataclass(frozen=True)
-class Letter:
-    """A message about a partition; with State the stepper that has it, and what was made by it.
-
-    `made`: the output records that its sender has put out, or is going to, up to the state.
-    """
-
-    partition: int
-    message: Message
-    stepper: Stepper | None = None
-    sender: int = COORDINATOR
-    made: int = 0
-
-
-@dataclass(frozen=True)
-class Links:
-    """What a worker asks of those around it; called from its thread, which holds no lock."""
-
-    send: Callable[[int, Letter], None]  # to a worker, or COORDINATOR
-    on_failure: Callable[[StepError, Array], bool]  # whether to go on with the next event
-    emit: Callable[[Array], int]  # put out records, as many as there is room for at once
-    was_read: Callable[[int, int], bool]  # whether all read a worker's outputs up to that many
-    moved: Callable[[], None]
 
 
 class ElasticWorker:
@@ -118,11 +93,27 @@ class ElasticWorker:
         self._late: list[Letter] = []  # states for which it is too early
         self._fresh: list[Array] = []  # records made since the last look
         self._outputs: Array | None = None  # what is kept, in order
+        self._again: Again | None = None  # what a predecessor has left
+        self._careful_until = 0  # events before are taken one at a time
+        self._poison: Mapping[int, int] = {}  # events that killed their worker, and how often
 
     def begin(self, source: Source) -> None:
         """Read from a source on."""
         self.source = source
         self.read = source.sequence
+
+    def succeed(
+        self, again: Again | None, poison: Mapping[int, int], careful_until: int
+    ) -> None:
+        """Before it begins: first do what a dead worker has left, whose place it takes.
+
+        `poison`: events that killed their worker, and how often. Events before `careful_until` are
+        taken one at a time, so that it is known at which of them it dies.
+        """
+        self._again = again
+        self._poison, self._careful_until = poison, careful_until
+        if again is not None:
+            self._has[list(again.partitions)] = True
 
     # -- its loop --------------------------------------------------------------------------------
 
@@ -156,11 +147,19 @@ class ElasticWorker:
     @property
     def at_rest(self) -> bool:
         """Whether it has nothing, holds nothing, and all that it made is out."""
-        return not (self._seats or self._late or self._fresh or self._outputs is not None)
+        idle = self._again is None and not (self._seats or self._late or self._fresh)
+        return idle and self._outputs is None
+
+    @property
+    def behind(self) -> bool:
+        """Whether it has to catch up with what a predecessor has left."""
+        return self._again is not None or self.read < self._careful_until
 
     @property
     def _size(self) -> int:
         """How many events it takes at once, so that as many are its own as its pace says."""
+        if self.read < self._careful_until:
+            return 1
         return max(1, min(self._batch_size_max, int(self._pace.size / self._share)))
 
     @property
@@ -198,9 +197,10 @@ class ElasticWorker:
         if at not in self._moving:  # then it is not kept up to date
             seat = replace(seat, read=self.read, at=self.read)
         outcome = receive(seat, message)
+        stepper = self._links.unpack(letter)
         with self.lock:
-            if outcome[0].phase is Phase.READY and letter.stepper is not None:
-                self.partitioned.steppers[at] = letter.stepper
+            if outcome[0].phase is Phase.READY and stepper is not None:
+                self.partitioned.steppers[at] = stepper
             sends = self._settle(at, outcome)
         self._send(at, sends)
 
@@ -247,8 +247,12 @@ class ElasticWorker:
         own = [(at, places) for at, places in parts if at not in self._moving]
         kept = span.copied() if moving else span
         sends = []
+        behind = self.behind
         with self.lock:
-            self._step(span, own)
+            if self._again is None:
+                self._step(span, own)
+            else:
+                self._step_again(span, own, self._again)
             self.read = end
             for at, places in moving:
                 self._held.setdefault(at, []).append((kept, places))
@@ -256,6 +260,8 @@ class ElasticWorker:
                 sends.append((at, self._settle(at, advance(self._seats[at], end))))
         for at, each in sends:
             self._send(at, each)
+        if behind and not self.behind:
+            self._links.caught_up()
         spent = time.perf_counter_ns() - begun
         self.busy_s += spent / 1e9
         count = self.stepped - stepped
@@ -284,8 +290,24 @@ class ElasticWorker:
                 left.append((span, later))
         self._held[at] = left
 
-    def _step(self, span: Span, parts: list[tuple[int, Array]]) -> None:
+    def _step_again(self, span: Span, parts: list[tuple[int, Array]], again: Again) -> None:
+        """Step over events of which others, or a predecessor, may have put out what they make."""
+        for at, places in parts:
+            left = again.places(at, span, places)
+            if len(left):
+                self._step(span, [(at, left)], again)
+        if span.first + span.length >= again.end:
+            for at in again.given_away:
+                self.partitioned.steppers.pop(at, None)
+                self._has[at] = False
+            self._again = None
+
+    def _step(
+        self, span: Span, parts: list[tuple[int, Array]], again: Again | None = None
+    ) -> None:
         def decide(failure: StepError, at: int) -> bool:
+            if again is not None and not again.is_own(parts[0][0], failure.sequence):
+                return True  # whoever put out what it made has told of it
             if self.gauge is not None:
                 self.gauge.errors()
             self.lock.release()  # who is asked may look at the state
@@ -296,10 +318,18 @@ class ElasticWorker:
 
         if self.halted_at is not None or not parts:
             return
+        deaths = self._poison.get(span.first, 0) if span.length == 1 else 0
+        if deaths and any(len(places) for _, places in parts):
+            refused = refusal(self._stage.machine, span, 0, deaths)
+            if not decide(refused, 0):
+                self.halted_at = refused.sequence
+            return
         records, failure = self.partitioned.step_over(span, parts, decide)
         self.stepped += sum(len(places) for _, places in parts)
         if failure is not None:
             self.halted_at = failure.sequence
+        if again is not None and records is not None:
+            records = again.new(parts[0][0], records)
         if records is not None and len(records):
             self.made += len(records)
             outer = span.outer(records["input_sequence"] - span.first)

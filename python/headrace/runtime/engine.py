@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from headrace.compose import Layout, Topology, as_topology, lay_out
+from headrace.compose import Layout, Topology, as_topology
 from headrace.errors import StepError, UsageError, WaitTimeout
 from headrace.journal import Journal
 from headrace.journal.recovery import Recovery
@@ -29,7 +29,7 @@ from headrace.runtime.kept_letters import KeptLetters
 from headrace.runtime.making import make_line
 from headrace.runtime.opening import Opening
 from headrace.runtime.outlet import who_is_waited_for
-from headrace.runtime.placing import Place, Placement, place_stages
+from headrace.runtime.placing import Place, Placement, lay_out_and_place
 from headrace.runtime.process import this_process
 from headrace.runtime.progress import LOOK_SECONDS
 from headrace.runtime.reinjecting import Reinjecting
@@ -96,8 +96,8 @@ class Engine(Reinjecting):
         dead_letters: str | os.PathLike[str] | Journal | None = None,
     ) -> None:
         check_options(on_error, on_full, dead_letters, keep_outputs, dead_letters_max)
-        layout = lay_out(as_topology(machine), in_order=journal is not None)
-        placement = place_stages(layout, place, cores)
+        topology = as_topology(machine)
+        layout, placement = lay_out_and_place(topology, journal is not None, place, cores)
         self._event = machine.event
         self.machine = machine
         self._failures = Failures(

@@ -72,8 +72,74 @@ class ReadersGone(msgspec.Struct, tag=True, frozen=True):
     """Who reads what the worker puts out has halted, and lets go of nothing any more."""
 
 
-FromWorker = Failed | Crashed | Started | Ended | State
-ToWorker = GiveState | Decision | ReadersGone
+# Of workers of elastic stages.
+
+
+class Post(msgspec.Struct, tag=True, frozen=True):
+    """A message of `headrace.elastic.handover` about a partition, by its name and its numbers.
+
+    `state`: that of the partition, with State, if events have come to it.
+    """
+
+    to: int  # a worker, or COORDINATOR
+    partition: int
+    kind: str
+    numbers: tuple[int, ...]
+    state: bytes | None = None
+
+
+class Joined(msgspec.Struct, tag=True, frozen=True):
+    """The worker reads on from now on."""
+
+
+class CaughtUp(msgspec.Struct, tag=True, frozen=True):
+    """The worker is through with what its predecessor had left."""
+
+
+class Left(msgspec.Struct, tag=True, frozen=True):
+    """The worker has left its place, and sleeps."""
+
+
+class BreakOff(msgspec.Struct, tag=True, frozen=True):
+    """The worker has failed for good."""
+
+
+class MayEnd(msgspec.Struct, tag=True, frozen=True):
+    """The worker has read all there is, and waits for the answer, an `End`."""
+
+
+class Loads(msgspec.Struct, tag=True, frozen=True):
+    """The answer to `GiveLoads`: for how long the worker has stepped partitions that it has."""
+
+    stepping_ns: dict[int, int]
+
+
+class Begin(msgspec.Struct, tag=True, frozen=True):
+    """The worker is to join."""
+
+
+class Retire(msgspec.Struct, tag=True, frozen=True):
+    """The worker, which owns nothing any more, is to finish what it holds, and leave."""
+
+
+class Broken(msgspec.Struct, tag=True, frozen=True):
+    """A worker of the stage has failed for good: nobody is to wait for it."""
+
+
+class End(msgspec.Struct, tag=True, frozen=True):
+    """Whether the worker is given nothing any more."""
+
+    may: bool
+
+
+class GiveLoads(msgspec.Struct, tag=True, frozen=True):
+    """The engine wants to know how busy partitions are."""
+
+
+FromElastic = Post | Joined | CaughtUp | Left | BreakOff | MayEnd | Loads
+ToElastic = Post | Begin | Retire | Broken | End | GiveLoads
+FromWorker = Failed | Crashed | Started | Ended | State | FromElastic
+ToWorker = GiveState | Decision | ReadersGone | ToElastic
 
 _from_worker = msgspec.msgpack.Decoder(FromWorker)
 _to_worker = msgspec.msgpack.Decoder(ToWorker)

@@ -29,6 +29,7 @@ from headrace.runtime.answers import Answers
 from headrace.runtime.boards import make_board
 from headrace.runtime.calls import Calls
 from headrace.runtime.deadline import Deadline
+from headrace.runtime.elastic_remote import RemoteElastic
 from headrace.runtime.elastic_stage import ElasticStage
 from headrace.runtime.gathering import units_of
 from headrace.runtime.keeper import Cut
@@ -36,9 +37,9 @@ from headrace.runtime.marks import Marks
 from headrace.runtime.net_states import begin_of, cut_at, kept_in, lag_of, state_as
 from headrace.runtime.outlet import Outlet, evict_the_dead
 from headrace.runtime.overseer import Overseer
-from headrace.runtime.placing import Placement, check_others_find, pin
+from headrace.runtime.placing import Placement, check_others_find, elastic_in_order, pin
 from headrace.runtime.pool import Pool
-from headrace.runtime.pools import elastic_stage, pools_of
+from headrace.runtime.pools import elastic_stage, joins_at_once, pools_of
 from headrace.runtime.progress import Progress
 from headrace.runtime.remote import RemoteStage
 from headrace.runtime.settling import released
@@ -152,9 +153,9 @@ class Net:
         return f"{self._base}.{'out' if last else ring}"
 
     def _make(self, stage: StageLayout, setup: Setup) -> Stage | RemoteStage | ElasticStage:
-        if stage.slot is not None:
-            return elastic_stage(self, stage, setup)
-        make = self._remote if self._placement.remote[stage.index] else self._local
+        if self._placement.remote[stage.index]:
+            return self._remote(stage, setup)
+        make = self._local if stage.slot is None else partial(elastic_stage, self)
         return make(stage, setup)
 
     def _local(self, stage: StageLayout, setup: Setup) -> Stage:
@@ -186,8 +187,9 @@ class Net:
             self._outlets[made] = Outlet(made.output_ring, self.backlog if last else None)
 
     def _remote(self, stage: StageLayout, setup: Setup) -> RemoteStage:
-        for ring in rings_of(stage.source):  # its place, before anything is published
-            self.by_index[ring].consumer(stage.name).detach()
+        if joins_at_once(stage):
+            for ring in rings_of(stage.source):  # its place, before anything is published
+                self.by_index[ring].consumer(stage.name).detach()
         names = {index: ring.name for index, ring in self.by_index.items()}
         marks = {index: mark.ring.name for index, mark in self._marks.items()}
         spec = WorkerSpec(
@@ -202,9 +204,11 @@ class Net:
             self._journal is not None and self._journal.level != "none",
             self._base,
             self.fold.passed_over,
+            elastic_in_order=elastic_in_order(self.layout, self._placement),
         )
         assert self._overseer is not None
-        remote = RemoteStage(stage, spec, lambda: self._sequence_of(stage))
+        kind = RemoteStage if stage.slot is None else RemoteElastic
+        remote = kind(stage, spec, lambda: self._sequence_of(stage))
         self._overseer.add(remote)
         remote.step_kind = self.fold.steppers[kept_in(self.fold, stage)].kind
         remote.rings = [self.by_index[ring] for ring in rings_of(stage.source)]

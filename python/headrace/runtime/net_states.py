@@ -10,7 +10,6 @@ from headrace.compose.layout import RingLayout, StageLayout, rings_of
 from headrace.journal.states import known_classes
 from headrace.machine import Machine
 from headrace.replay import Fold
-from headrace.runtime.elastic_stage import ElasticStage
 from headrace.runtime.keeper import Cut, StageCut
 from headrace.runtime.settling import released
 
@@ -30,7 +29,7 @@ def states_of(net: Net) -> dict[str, Any]:
     """Copies of the states."""
     return {
         layout.state_name: net.pools[layout.state_name].state()
-        if isinstance(stage, ElasticStage)
+        if layout.slot is not None
         else stage.state()
         for layout, stage in _with_states(net)
     }

@@ -34,7 +34,7 @@ from headrace.runtime.poison import PoisonWatch
 from headrace.runtime.process import keep_to_this_process
 from headrace.runtime.remote import RemoteStage, WorkerRun
 from headrace.runtime.setup import Setup
-from headrace.runtime.worker import run_worker
+from headrace.runtime.worker_main import run_worker
 from headrace.supervision import Child, Supervisor
 from headrace.supervision.exits import NORMAL, Exit
 from headrace.supervision.live import Tree
@@ -121,7 +121,7 @@ class Overseer:
         if stage.gauge is not None and stage.restarts:
             stage.gauge.restarting()
         spec = replace(
-            stage.spec, poison=stage.poison, careful=self._poison.deaths(stage.name) > 0
+            stage.spec_now(), poison=stage.poison, careful=self._poison.deaths(stage.name) > 0
         )
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
@@ -134,6 +134,7 @@ class Overseer:
         keep_to_this_process(process)
         theirs.close()
         stage.run = WorkerRun(stage.name, process, ours)
+        stage.launched()
         self._bell.send_bytes(b"!")
         return stage.run
 
@@ -149,7 +150,7 @@ class Overseer:
         self._heard.close()
         for stage in self._stages:
             if stage.run is not None:
-                stage.run.pipe.close()
+                stage.let_go(stage.run)
 
     def _run(self) -> None:
         while not self._closing:
@@ -210,6 +211,8 @@ class Overseer:
                 "stage %s crashed: %s", stage.name, message.text,
                 extra={"stage": stage.name, "pid": stage.pid, "traceback": message.traceback},
             )  # fmt: skip
+        elif not isinstance(message, messages.Started):
+            stage.heard(message)
         else:
             if stage.run is not None:
                 stage.run.steps = True
@@ -249,7 +252,8 @@ class Overseer:
             run.process.pid, code, sequence, extra={"stage": stage.name, "pid": run.process.pid,
             "exit_code": code, "sequence": sequence},
         )  # fmt: skip
-        run.pipe.close()
+        stage.lost()
+        stage.let_go(run)
         detail = f"exit code {code} at event {sequence:,}{run.crash}"
         run.ending.ended(Exit("killed" if code is not None and code < 0 else "error", detail))
 
@@ -267,6 +271,7 @@ class Overseer:
             log.error("%s", error, extra={"stage": stage.name})
             self._on_crash(error)
         for stage in gone:
+            stage.gone()
             if stage.gauge is not None:
                 stage.gauge.dead()
             if stage.output_ring is not None:

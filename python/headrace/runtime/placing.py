@@ -6,9 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from headrace.compose.layout import Layout
+from headrace.compose.layout import Layout, lay_out
+from headrace.compose.topology import Topology
 from headrace.errors import UsageError
 from headrace.journal.settings import Journal
+from headrace.machine import Machine
 
 THREADS, PROCESSES = "threads", "processes"
 
@@ -33,6 +35,27 @@ class Placement:
         return any(self.remote)
 
 
+def lay_out_and_place(
+    topology: Machine | Topology, in_order: bool, place: Place, cores: Sequence[int] | None
+) -> tuple[Layout, Placement]:
+    """The layout of what an engine runs, and where; arguments as of `lay_out`, `place_stages`.
+
+    Worker processes of an elastic stage put out in order: the newest output that is out then says
+    which others are, and nobody who takes a partition over has to wait for who read the old ones.
+    Raises MachineError, UsageError.
+    """
+    layout = lay_out(topology, in_order)
+    placement = place_stages(layout, place, cores)
+    if elastic_in_order(layout, placement):
+        layout = lay_out(topology, in_order, elastic_in_order=True)
+    return layout, placement
+
+
+def elastic_in_order(layout: Layout, placement: Placement) -> bool:
+    """Whether elastic stages are laid out in order for their place."""
+    return any(placement.remote[stage.index] for stage in layout.stages if stage.slot is not None)
+
+
 def place_stages(layout: Layout, place: Place, cores: Sequence[int] | None) -> Placement:
     """`place`: "threads", "processes", or which of the two by the name of a machine or stage.
 
@@ -42,7 +65,10 @@ def place_stages(layout: Layout, place: Place, cores: Sequence[int] | None) -> P
     given = _cores(cores)
     count = len(layout.stages)
     return Placement(
-        tuple(chosen(stage.name, stage.machine.name) == PROCESSES for stage in layout.stages),
+        # All workers of an elastic stage are in one kind of place.
+        tuple(
+            chosen(stage.state_name, stage.machine.name) == PROCESSES for stage in layout.stages
+        ),
         tuple(given[index % len(given)] if given else None for index in range(count)),
     )
 
@@ -53,7 +79,7 @@ def _by_name(layout: Layout, place: Place):  # type: ignore[no-untyped-def]
         return lambda name, machine: place
     if not isinstance(place, Mapping):
         raise UsageError(f"place is 'threads', 'processes', or a dict by stage, not {place!r}")
-    names = {stage.name for stage in layout.stages} | {
+    names = {stage.state_name for stage in layout.stages} | {
         stage.machine.name for stage in layout.stages
     }
     for name, one in place.items():

@@ -8,10 +8,11 @@ in their own threads, so that no hand-over waits for this one.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any
 
@@ -27,12 +28,18 @@ from headrace.elastic.handover import (
     Taken,
     answered,
     hand_over,
+    replaced,
 )
+from headrace.elastic.succession import Past, duties
 from headrace.errors import UsageError
+from headrace.runtime.elastic_links import Letter
+from headrace.runtime.elastic_remote import RemoteElastic
 from headrace.runtime.elastic_stage import ElasticStage
-from headrace.runtime.elastic_worker import Letter
+from headrace.runtime.task import Task
 
 log = logging.getLogger("headrace.runtime")
+
+Place = ElasticStage | RemoteElastic
 
 _LOADS_KEPT = 0.98  # of the measured load of each partition, from one period to the next
 _SHARE_KEPT = 0.7  # of what part of the events a worker reads are its own, likewise
@@ -58,15 +65,15 @@ class Pool:
     def __init__(
         self,
         slot: Slot,
-        stages: list[ElasticStage],
-        lag: Callable[[ElasticStage], int],
+        stages: list[Any],  # each a Place
+        lag: Callable[[Any], int],
         shared: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         node = slot.node
         self.name = slot.group
         self.node = node
-        self.stages = stages
+        self.stages: list[Place] = stages
         self.moves = 0  # hand-overs done
         self.wanted = node.min
         self.measured: Measurement | None = None  # last
@@ -78,10 +85,16 @@ class Pool:
         owners = Assignment.over(range(node.min), node.partitions).owners
         self._partitions = [Partition(owner) for owner in owners]
         self._on_way: set[int] = set()
+        self._past: list[Past] = []  # at least what a successor may have to step again
+        self._replaces = any(isinstance(stage, RemoteElastic) for stage in stages)
+        self._down = set(range(node.max)) if self._replaces else set()  # no process is there
+        self._behind: set[int] = set()  # that have to catch up with what predecessors left
+        self._looking = threading.Lock()
+        self._waiting: list[Letter] | None = None  # answers, while the states are looked at
         self._broken = False
         self._loads = np.zeros(node.partitions)
         self._stepping = np.zeros(node.partitions)
-        self._before = [(stage.worker.read, 0, 0.0) for stage in stages]  # read, stepped, busy
+        self._before = [stage.measured for stage in stages]  # read, stepped, busy
         self._shares = [1.0 / node.min] * node.max
         self._shared = shared
         self._end = max(stage.done for stage in stages)  # of the stream, at the last look
@@ -118,16 +131,26 @@ class Pool:
 
     def state(self) -> dict[int, Any]:
         """Copies of the states of all partitions that events came to."""
-        with self._lock:
-            found = {}
+        with self._stood_still():
+            found: dict[int, Any] = {}
             for stage in self.stages:
-                worker = stage.worker
-                with worker.lock:
-                    steppers = worker.partitioned.steppers
-                    for at in list(steppers):
-                        if self._owner(at) == worker.number:
-                            found[at] = steppers[at].state
+                states = stage.states()
+                found |= {at: one for at, one in states.items() if self._owner(at) == stage.number}
         return {at: found[at] for at in sorted(found)}
+
+    @contextlib.contextmanager
+    def _stood_still(self) -> Iterator[None]:
+        """No partition comes to another owner meanwhile; who owns one has its state."""
+        with self._looking:
+            with self._lock:
+                self._waiting = []
+            try:
+                yield
+            finally:
+                with self._lock:
+                    waiting, self._waiting = self._waiting, None
+                    for letter in waiting:
+                        self._answered(letter)
 
     def _owner(self, partition: int) -> int:
         owner = self._partitions[partition].owner
@@ -139,21 +162,44 @@ class Pool:
     def send(self, to: int, letter: Letter) -> None:
         """Bring a letter to a worker, or here."""
         if to != COORDINATOR:
-            self.stages[to].worker.letters.put(letter)
+            with self._lock:
+                self._put(to, letter)
             return
-        at = letter.partition
-        message = letter.message
-        assert isinstance(message, Holding | Taken)
         with self._lock:
-            self._partitions[at], sends = answered(self._partitions[at], message)
-            if self._partitions[at].target is None and at in self._on_way:
-                self._on_way.discard(at)
-                self.moves += 1
-            self._dispatch(at, sends)
+            if self._waiting is not None:
+                self._waiting.append(letter)
+            else:
+                self._answered(letter)
+
+    def _answered(self, letter: Letter) -> None:
+        """A worker has answered; the lock is held."""
+        at, message = letter.partition, letter.message
+        assert isinstance(message, Holding | Taken)
+        before = self._partitions[at]
+        self._partitions[at], sends = answered(before, message)
+        if self._partitions[at].owner != before.owner:
+            assert before.owner is not None
+            self._keep_past(Past(at, before.owner, before.since, self._partitions[at].since))
+            self._on_way.discard(at)
+            self.moves += 1
+        self._dispatch(at, sends)
+
+    def _keep_past(self, past: Past) -> None:
+        """A tenure is over; those are forgotten that nobody can have to step again."""
+        if not self._replaces:
+            return
+        self._past.append(past)
+        if len(self._past) > 2 * self.node.partitions:
+            done = [stage.done for stage in self.stages]
+            self._past = [each for each in self._past if each.until > done[each.worker]]
 
     def _dispatch(self, at: int, sends: Iterable[Send]) -> None:
         for to, message in sends:
-            self.stages[to].worker.letters.put(Letter(at, message))
+            self._put(to, Letter(at, message))
+
+    def _put(self, to: int, letter: Letter) -> None:
+        if to not in self._down:
+            self.stages[to].put(letter)
 
     def joined(self, number: int) -> None:
         """A worker reads on from now on."""
@@ -161,7 +207,7 @@ class Pool:
             if self._status[number] is Status.STARTING:
                 self._status[number] = Status.RUNNING
                 _, stepped, busy_s = self._before[number]
-                self._before[number] = (self.stages[number].worker.read, stepped, busy_s)
+                self._before[number] = (self.stages[number].measured[0], stepped, busy_s)
 
     def left(self, number: int) -> None:
         """A worker has left its place."""
@@ -183,12 +229,54 @@ class Pool:
 
     def break_off(self) -> None:
         """A worker has failed for good: nobody is to wait for it."""
-        self._broken = True
+        with self._lock:
+            if not self._broken:
+                self._broken = True
+                for stage in self.stages:
+                    stage.break_off()
 
     @property
     def broken(self) -> bool:
         """Whether a worker has failed for good."""
         return self._broken
+
+    # -- workers that die, and their successors --------------------------------------------------
+
+    def died(self, number: int) -> None:
+        """A worker is dead: hand-overs to it and from it are given up, and none begins."""
+        with self._lock:
+            self._down.add(number)
+            self._behind.add(number)
+            for at in sorted(self._on_way):
+                before = self._partitions[at]
+                self._partitions[at], sends = replaced(before, number)
+                if self._partitions[at].target is None:
+                    self._on_way.discard(at)
+                self._dispatch(at, sends)
+
+    def task(self, number: int) -> Task:
+        """What a worker begins with that takes a place; nothing of that changes until `up`."""
+        self.died(number)
+        with self._lock:
+            begun = self._status[number] not in (Status.IDLE, Status.STARTING)
+            return Task(begun, duties(number, self._partitions, self._past) if begun else ())
+
+    def up(self, number: int) -> None:
+        """The process is there; it hears what was decided meanwhile."""
+        with self._lock:
+            self._down.discard(number)
+            stage = self.stages[number]
+            if self._status[number] is Status.STARTING:
+                stage.begin()
+            elif self._status[number] is Status.LEAVING:
+                stage.retire()
+            if self._broken:
+                stage.break_off()
+
+    def caught_up(self, number: int) -> None:
+        """A worker is through with what its predecessor had left; it may take part in moves."""
+        with self._lock:
+            self._behind.discard(number)
 
     # -- what is done with them ------------------------------------------------------------------
 
@@ -205,6 +293,7 @@ class Pool:
             for at, target in moves:
                 owner = self._owner(at)
                 alive = Status.ENDED not in (self._status[owner], self._status[target])
+                alive &= not {owner, target} & self._behind
                 taking = self._status[target] is Status.RUNNING and owner != target
                 if not (alive and taking) or at in self._on_way:
                     continue
@@ -233,7 +322,8 @@ class Pool:
                 elif status is Status.IDLE:
                     self._status[at] = Status.STARTING
                     staying.append(at)
-                    self.stages[at].begin()
+                    if at not in self._down:
+                        self.stages[at].begin()
             for at in reversed(sorted(staying)[count:]):
                 if self._status[at] is Status.RUNNING:
                     self._status[at] = Status.RETIRING
@@ -252,8 +342,7 @@ class Pool:
     def _measure(self) -> Measurement:
         done, busy_s, depth, end = 0, 0.0, 0.0, self._end
         for at, stage in enumerate(self.stages):
-            worker = stage.worker
-            now = (worker.read, worker.stepped, worker.busy_s)
+            now = stage.measured
             read, stepped, busy = (a - b for a, b in zip(now, self._before[at], strict=True))
             self._before[at] = now
             done += int(stepped)
@@ -277,9 +366,8 @@ class Pool:
     def _measure_loads(self) -> None:
         self._loads *= _LOADS_KEPT
         for stage in self.stages:
-            for at, stepper in list(stage.worker.partitioned.steppers.items()):
-                if self._owner(at) == stage.worker.number:
-                    spent = stepper.stepping_ns
+            for at, spent in stage.loads().items():
+                if self._owner(at) == stage.number:
                     self._loads[at] += max(0.0, spent - self._stepping[at])
                     self._stepping[at] = spent
 
@@ -295,7 +383,8 @@ class Pool:
                 self.move((move.partition, move.target) for move in moves)
             elif not any(self._partitions[at].target == number for at in self._on_way):
                 self._status[number] = Status.LEAVING
-                self.stages[number].retire()
+                if number not in self._down:
+                    self.stages[number].retire()
 
     def _balance(self) -> None:
         running = [at for at, status in enumerate(self._status) if status is Status.RUNNING]

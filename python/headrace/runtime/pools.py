@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.compose.layout import Layout, Read, StageLayout, rings_of
 from headrace.elastic import Assignment
-from headrace.errors import UsageError
 from headrace.replay.partitioned import Partitioned
 from headrace.runtime.backlog import READER
+from headrace.runtime.elastic_links import Links
 from headrace.runtime.elastic_stage import ElasticStage
-from headrace.runtime.elastic_worker import Links
 from headrace.runtime.net_states import kept_in
-from headrace.runtime.pool import Pool
+from headrace.runtime.pool import Place, Pool
 from headrace.runtime.progress import LOOK_SECONDS
 from headrace.runtime.setup import Setup
 
@@ -23,14 +22,8 @@ if TYPE_CHECKING:
 
 
 def elastic_stage(net: Net, stage: StageLayout, setup: Setup) -> ElasticStage:
-    """The place of one worker; it goes on with its part of the fold's states. UsageError."""
+    """The place of one worker; it goes on with its part of the fold's states."""
     assert stage.slot is not None
-    if net._placement.remote[stage.index]:
-        raise UsageError(
-            f"elastic stage {stage.slot.group!r}: its workers are threads of the engine's process; "
-            f"leave it out of place, as in place={{{stage.slot.group!r}: 'threads', ...}}, or "
-            "give a shard (hr.shard) processes"
-        )
     number, node, group = stage.slot.index, stage.slot.node, stage.slot.group
     kept = kept_in(net.fold, stage)
     states: Any = net.fold.steppers[kept]
@@ -58,6 +51,12 @@ def elastic_stage(net: Net, stage: StageLayout, setup: Setup) -> ElasticStage:
     )
     net._connect(stage, made)
     return made
+
+
+def joins_at_once(stage: StageLayout) -> bool:
+    """Whether a stage has its place in the rings from the start on."""
+    slot = stage.slot
+    return slot is None or slot.index < slot.node.min or not isinstance(stage.source, Read)
 
 
 class _Emitter:
@@ -115,7 +114,7 @@ def pools_of(
         if slot is None or slot.index:
             continue
         own = [stage for stage in layout.stages if stage.state_name == each.state_name]
-        places: list[ElasticStage] = [stages[stage.index] for stage in own]
+        places: list[Place] = [stages[stage.index] for stage in own]
         lags = _lags(dict(zip(places, own, strict=True)), lag)
         pool = Pool(slot, places, lags, shared=bool(each.shares))
         for place in places:
@@ -125,6 +124,6 @@ def pools_of(
 
 
 def _lags(
-    layouts: dict[ElasticStage, StageLayout], lag: Callable[[StageLayout], int]
-) -> Callable[[ElasticStage], int]:
+    layouts: dict[Place, StageLayout], lag: Callable[[StageLayout], int]
+) -> Callable[[Place], int]:
     return lambda place: lag(layouts[place])

@@ -10,7 +10,7 @@ from typing import Any
 
 from headrace.compose.layout import StageLayout
 from headrace.engine.gauges import StageGauge
-from headrace.errors import StateError
+from headrace.errors import InternalError, StateError
 from headrace.journal.states import decode_state, known_classes
 from headrace.machine import Machine
 from headrace.ringbuffer import Ring, liveness
@@ -161,7 +161,28 @@ class RemoteStage:
             assert answer is not None
             return answer
 
-    # What the overseer tells it.
+    # What the overseer asks and tells.
+
+    def spec_now(self) -> WorkerSpec:
+        """What a process begins with that takes the place now."""
+        return self.spec
+
+    def launched(self) -> None:
+        """The process is there, and can be told something."""
+
+    def lost(self) -> None:
+        """The process has died."""
+
+    def let_go(self, run: WorkerRun) -> None:
+        """Close the pipe to a process that has ended."""
+        run.pipe.close()
+
+    def heard(self, message: messages.FromWorker) -> None:
+        """The worker has said something that only some stages say."""
+        raise InternalError(f"stage {self.name!r} said {message}")
+
+    def gone(self) -> None:
+        """Nobody will ever take the place."""
 
     def answered(self, state: messages.State) -> None:
         with self._answered:

@@ -19,9 +19,10 @@ import xxhash
 
 from headrace.compose.rows import positioned
 from headrace.engine import Stepper
-from headrace.errors import PoisonEvent, RingClosed, StepError
+from headrace.errors import RingClosed, StepError
 from headrace.ringbuffer import Ring
 from headrace.runtime.pace import Pace
+from headrace.runtime.refusing import refusal
 from headrace.runtime.sources import Batch, Source
 
 if TYPE_CHECKING:
@@ -246,19 +247,5 @@ class Stage:
 
     def _refuse_poison(self, batch: Batch, start: int) -> StepError:
         """The failure of an event that has killed whoever stepped over it."""
-        sequence = batch.first + start
-        values = batch.event(start)[0].tolist()
-        names = self.machine.event.names
-        event = dict(zip(names, values, strict=True)) if names else {"value": values}
-        deaths = self.poison[sequence]
-        self.at = sequence
-        error = StepError(
-            f"machine {self.machine.name!r}: event {sequence} {event} has killed its worker "
-            f"{deaths} times ({self.machine.source}); the state is that before it",
-            sequence=sequence,
-            event=event,
-            machine=self.machine.name,
-        )
-        error.deaths = deaths
-        error.__cause__ = PoisonEvent(f"the worker process died at this event {deaths} times")
-        return error
+        self.at = batch.first + start
+        return refusal(self.machine, batch, start, self.poison[self.at])

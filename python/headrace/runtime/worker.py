@@ -7,21 +7,18 @@ and publishes nothing that is out already.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import threading
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from headrace.compose.layout import INPUT, Read, StageLayout, lay_out, rings_of
-from headrace.errors import HeadraceError, StepError
+from headrace.errors import HeadraceError, InternalError, StepError
 from headrace.journal.states import encode_state, known_classes
 from headrace.metrics import Board
 from headrace.replay import PassedOver
@@ -34,10 +31,12 @@ from headrace.runtime.placing import pin
 from headrace.runtime.recorder import CONSUMER as JOURNAL_READER
 from headrace.runtime.restoring import Restored
 from headrace.runtime.settling import released
-from headrace.runtime.sources import source_of
+from headrace.runtime.sources import Source, source_of
 from headrace.runtime.stage import Hooks, Records, Stage, id_of
+from headrace.runtime.task import Task
 
-_PARENT_LOOK_SECONDS = 0.5
+if TYPE_CHECKING:
+    from headrace.engine.gauges import StageGauge
 
 
 @dataclass(frozen=True)
@@ -57,64 +56,60 @@ class WorkerSpec:
     passed_over: PassedOver  # what is not stepped over again, up to the time it is started
     poison: Mapping[int, int] = field(default_factory=dict)  # events, and how often they killed
     careful: bool = False  # a predecessor has died, perhaps at an event
-
-
-def run_worker(spec: WorkerSpec, pipe: Connection, parent: tuple[int, int]) -> None:
-    """The main function of a worker; `parent`: pid and start time of whom it ends with."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine decides when its workers end
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(
-        target=_end_with, args=(parent,), name="headrace-parent", daemon=True
-    ).start()
-    try:
-        Worker(spec, pipe).run()
-    except BaseException as error:
-        text = f"{type(error).__name__}: {error}"
-        with contextlib.suppress(OSError):
-            pipe.send_bytes(messages.encode(messages.Crashed(text, traceback.format_exc())))
-
-
-def _end_with(parent: tuple[int, int]) -> None:
-    """End when the engine's process is gone, also where nobody listens to the pipe yet."""
-    while liveness.is_alive(*parent):
-        time.sleep(_PARENT_LOOK_SECONDS)
-    os._exit(1)
+    elastic_in_order: bool = False  # as of `lay_out`
+    task: Task | None = None  # of a worker of an elastic stage
 
 
 class Worker:
     """One stage, its rings, and the pipe to the engine."""
 
     def __init__(self, spec: WorkerSpec, pipe: Connection) -> None:
+        self._spec = spec
         self._pipe = pipe
         self._sending = threading.Lock()
         self._decided = threading.Semaphore(0)
         self._go_on = False
         self._readers_gone = False
         self._crash: BaseException | None = None
-        layout = lay_out(spec.topology, in_order=spec.journal is not None)
+        layout = lay_out(
+            spec.topology,
+            in_order=spec.journal is not None,
+            elastic_in_order=spec.elastic_in_order,
+        )
         self._layout, self._own = layout, layout.stages[spec.index]
         pin(spec.core)
-        rings = {ring: Ring.attach(str(spec.rings[ring])) for ring in self._needed()}
+        self._rings = {ring: Ring.attach(str(spec.rings[ring])) for ring in self._needed()}
         self._marks = {
             index: Marks(Ring.attach(str(name))) for index, name in spec.marks.items()
         }
-        self._rings = rings
         own = self._own
-        hooks = Hooks(self._on_failure, self._on_crash, _nothing, self._emit, _not_at_all)
-        source = source_of(
-            layout, own, rings, spec.wait, self._sequence_of, self._marks.get(own.index)
-        )
         self._waits_for_journal = spec.journal is not None and spec.safe_first
         self._is_last = layout.outlet is not None and own.output in rings_of(layout.outlet)
-        restored = Restored(
-            spec.topology, own.state_name, spec.step, source.sequence, spec.passed_over
-        )
-        if spec.journal is not None:
-            restored.from_journal(spec.journal, rings[INPUT])
+        self._gauge: StageGauge | None = None
+        if spec.board is not None:
+            self._board = Board.attach(spec.board)
+            self._gauge = self._board.stage(own.index)
+        self._outlet: Outlet | None = None
+        self._output: Ring | None = None
+        self._published = (-1, -1)  # the id of the last record that is out
+        if own.output is not None:
+            self._output = ring = self._rings[own.output]
+            newest = ring.newest()
+            if newest is not None:
+                self._published = id_of(newest[0])
+            self._outlet = Outlet(ring, None)
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Take the stage's place, with the state that it had there."""
+        own, spec = self._own, self._spec
+        source = self._source()
+        restored = self._restored(source.sequence)
         self._origin = restored.origin
+        hooks = Hooks(self._on_failure, self._on_crash, _nothing, self._emit, _not_at_all)
         self._stage = Stage(
             own.machine,
-            rings[rings_of(own.source)[0]],
+            self._rings[rings_of(own.source)[0]],
             hooks,
             restored.stepper,
             restored.made,
@@ -126,19 +121,27 @@ class Worker:
         self._stage.poison = spec.poison
         if spec.careful:
             self._stage.be_careful()
-        if spec.board is not None:
-            self._board = Board.attach(spec.board)
-            self._stage.gauge = self._board.stage(own.index)
-            self._stage.gauge.begin(*liveness.myself())
-        self._outlet: Outlet | None = None
-        self._published = (-1, -1)  # the id of the last record that is out
-        if own.output is not None:
-            ring = rings[own.output]
-            self._stage.output_ring = ring
-            newest = ring.newest()
-            if newest is not None:
-                self._published = id_of(newest[0])
-            self._outlet = Outlet(ring, None)
+        self._stage.gauge = self._gauge
+        if self._gauge is not None:
+            self._gauge.begin(*liveness.myself())
+        self._stage.output_ring = self._output
+
+    def _source(self) -> Source:
+        """What the stage reads, from what its predecessor had let go of."""
+        return source_of(
+            self._layout, self._own, self._rings, self._spec.wait, self._sequence_of,
+            self._marks.get(self._own.index),
+        )  # fmt: skip
+
+    def _restored(self, sequence: int) -> Restored:
+        """The state before an event."""
+        spec = self._spec
+        restored = Restored(
+            spec.topology, self._own.state_name, spec.step, sequence, spec.passed_over
+        )
+        if spec.journal is not None:
+            restored.from_journal(spec.journal, self._rings[INPUT])
+        return restored
 
     def _needed(self) -> set[int]:
         """The rings it reads and writes, and those that say how far these are complete."""
@@ -174,12 +177,21 @@ class Worker:
                 self._decided.release()
             elif isinstance(message, messages.ReadersGone):
                 self._readers_gone = True
-            else:
+            elif isinstance(message, messages.GiveState):
                 self._send(self._state(message.number))
+            else:
+                self._heard(message)
+
+    def _heard(self, message: messages.ToWorker) -> None:
+        """What only some stages are told."""
+        raise InternalError(f"stage {self._own.name!r} was told {message}")
+
+    def _look_at_state(self) -> Any:
+        return self._stage.state()
 
     def _state(self, number: int = 0) -> messages.State:
         try:
-            state = self._stage.state()
+            state = self._look_at_state()
             encoded = encode_state(state, known_classes(self._own.machine))
             return messages.State(encoded, "", number)
         except HeadraceError as error:
