@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -54,6 +56,24 @@ def total(state: int, key: int, value: int) -> Any:
     return state + value, (key, state + value)
 
 
+@hr.machine(event=EVENT, output=SUM, initial=int)
+def slow_total(state: int, key: int, value: int) -> Any:
+    time.sleep(value / 1000)
+    return state + value, (key, state + value)
+
+
+@hr.machine(event=EVENT, output=SUM, initial=int)
+def deadly(state: int, key: int, value: int) -> Any:
+    if value == 666:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return state + value, (key, state + value)
+
+
+@hr.machine(event=EVENT, initial=int)
+def silent(state: int, key: int, value: int) -> Any:
+    return state + value, None
+
+
 def elastic(machine: Any = total, **how: Any) -> hr.Elastic:
     settings = {"by": "key", "max": 2, "partitions": 8, "controller": Still(), "period": NEVER}
     return hr.elastic(machine, **(settings | how))
@@ -62,6 +82,19 @@ def elastic(machine: Any = total, **how: Any) -> hr.Elastic:
 def pool_of(engine: hr.Engine) -> Any:
     (pool,) = engine._line.pools.values()  # type: ignore[union-attr]
     return pool
+
+
+def processes(topology: Any, **how: Any) -> hr.Engine:
+    """An engine with all workers in processes, that are there and may take part in moves."""
+    options: dict[str, Any] = {"place": "processes", "start_method": "fork"} | how
+    engine = hr.Engine(topology, **options)
+    wait_until(lambda: all(may_move(pool) for pool in engine._line.pools.values()))  # type: ignore[union-attr]
+    return engine
+
+
+def may_move(pool: Any) -> bool:
+    """Whether nobody has to catch up with what a predecessor left."""
+    return not any(at in pool._behind for at in pool.workers)
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:

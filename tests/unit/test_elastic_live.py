@@ -87,11 +87,6 @@ def test_it_is_of_one_machine() -> None:
         hr.elastic(hr.Machine, "key")  # type: ignore[arg-type]
 
 
-def test_workers_in_processes_are_refused() -> None:
-    with pytest.raises(UsageError, match="elastic stage 'total': its workers are threads"):
-        hr.Engine(elastic(), place="processes")
-
-
 def test_a_controller_is_made_for_each_stage() -> None:
     made: list[Still] = []
 

@@ -92,6 +92,12 @@ class Elastic(Topology):
         # For worker processes, where nobody decides: a controller may be of any kind.
         return self.__dict__ | {"controller": None}
 
+    def __copy__(self) -> Elastic:
+        return self  # a value
+
+    def __deepcopy__(self, memo: Any) -> Elastic:
+        return self
+
     def __repr__(self) -> str:
         # What a journal is known by: how many workers there are makes no difference to it.
         by = self.by[0] if len(self.by) == 1 else self.by

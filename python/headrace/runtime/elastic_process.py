@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.compose.layout import Read, rings_of
 from headrace.elastic.handover import State
 from headrace.engine import Stepper
-from headrace.errors import RingClosed
+from headrace.errors import RingClosed, StateError
 from headrace.journal.states import decode_state, encode_state, known_classes
 from headrace.replay.partitioned import Partitioned
 from headrace.ringbuffer import liveness
@@ -140,7 +140,12 @@ class ElasticProcess(Worker):
 
     def _send_letter(self, to: int, letter: Letter) -> None:
         if isinstance(letter.message, State) and letter.stepper is not None:
-            state = encode_state(letter.stepper.state, self._classes)
+            try:
+                state = encode_state(letter.stepper.state, self._classes)
+            except StateError as error:
+                self._place.worker.halted_at = letter.message.at
+                self._send(messages.CannotMove(letter.partition, str(error)))
+                return
             letter = Letter(letter.partition, letter.message, state=state)
         self._send(posted(to, letter))
 

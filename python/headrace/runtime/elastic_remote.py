@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from headrace.compose.layout import Read, StageLayout
-from headrace.errors import InternalError
+from headrace.errors import InternalError, StateError
 from headrace.runtime import messages
 from headrace.runtime.elastic_letters import posted, unposted
 from headrace.runtime.elastic_links import Letter
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from headrace.runtime.pool import Pool
 
 _LOADS_SECONDS = 0.02  # at least, between two questions for the loads
+_CLOSE_SECONDS = 1.0
 
 
 class RemoteElastic(RemoteStage):
     """A place in a process of its own. `pool`: whose it is, once that is made."""
 
     pool: Pool
+    on_crash: Callable[[BaseException], None]  # the engine is to halt
 
     def __init__(
         self, layout: StageLayout, spec: WorkerSpec, sequence: Callable[[], int]
@@ -60,11 +62,12 @@ class RemoteElastic(RemoteStage):
         """Close the pipe to a process that has ended, once nobody writes to it."""
         self._posts.put((run, None))
 
-    def leave(self) -> None:
-        super().leave()
+    def close(self) -> None:
+        """Let go of the last process, which has ended."""
         if self._poster is not None:
             self._posts.put(None)
-            self._poster = None
+            self._poster.join(_CLOSE_SECONDS)
+        super().close()
 
     def _post(self) -> None:
         while (one := self._posts.get()) is not None:
@@ -112,6 +115,13 @@ class RemoteElastic(RemoteStage):
             self.send(messages.End(pool.may_end(self.number)))
         elif isinstance(message, messages.BreakOff):
             pool.break_off()
+        elif isinstance(message, messages.CannotMove):
+            self.on_crash(
+                StateError(
+                    f"stage {self.name!r}: partition {message.partition} cannot move to another "
+                    f"process: {message.error}"
+                )
+            )
         else:
             raise InternalError(f"stage {self.name!r} said {message}")
 

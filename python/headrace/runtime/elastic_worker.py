@@ -77,6 +77,7 @@ class ElasticWorker:
         self.gauge: StageGauge | None = None  # where it is seen from outside
         self.halted_at: int | None = None  # the event whose failure has ended all
         self.stepped = 0  # events
+        self._told = 0, made  # events and outputs, with those the gauge knows of
         self.busy_s = 0.0  # in which it did so
         self.lock = threading.Lock()
         self.letters: queue.SimpleQueue[Letter | None] = queue.SimpleQueue()
@@ -239,7 +240,7 @@ class ElasticWorker:
         return Span(events, times, batch.first, origins, outer)
 
     def _step_over(self, span: Span, select: Any) -> None:
-        begun, begin_ns, stepped, made = self._now()
+        begun, begin_ns, stepped = self._now()
         stepping_ns = self.partitioned.stepping_ns
         end = span.first + span.length
         parts = self.partitioned.shared_out(span.events, select, self._has)
@@ -269,16 +270,18 @@ class ElasticWorker:
             self._pace.took(count, self.partitioned.stepping_ns - stepping_ns)
         share = _SHARE_KEPT * self._share + (1 - _SHARE_KEPT) * count / span.length
         self._share = max(share, _SHARE_MIN)
-        if self.gauge is not None and self.stepped > stepped:
+        told_stepped, told_made = self._told
+        if self.gauge is not None and self.stepped > told_stepped:
             places = np.concatenate([places for _, places in own]) if own else np.arange(0)
             self.gauge.stepped(
-                self.stepped - stepped, self.made - made, begin_ns, time.time_ns(),
+                self.stepped - told_stepped, self.made - told_made, begin_ns, time.time_ns(),
                 span.times_at(places),
             )  # fmt: skip
+            self._told = self.stepped, self.made
         span.let_go()
 
-    def _now(self) -> tuple[int, int, int, int]:
-        return time.perf_counter_ns(), time.time_ns(), self.stepped, self.made
+    def _now(self) -> tuple[int, int, int]:
+        return time.perf_counter_ns(), time.time_ns(), self.stepped
 
     def _step_held(self, at: int, first: int, end: int) -> None:
         """Step over a partition's events of [first, end) that were held back, and forget them."""

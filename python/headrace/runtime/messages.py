@@ -104,6 +104,13 @@ class BreakOff(msgspec.Struct, tag=True, frozen=True):
     """The worker has failed for good."""
 
 
+class CannotMove(msgspec.Struct, tag=True, frozen=True):
+    """The state of a partition cannot be sent to another process; the worker halts."""
+
+    partition: int
+    error: str
+
+
 class MayEnd(msgspec.Struct, tag=True, frozen=True):
     """The worker has read all there is, and waits for the answer, an `End`."""
 
@@ -136,7 +143,7 @@ class GiveLoads(msgspec.Struct, tag=True, frozen=True):
     """The engine wants to know how busy partitions are."""
 
 
-FromElastic = Post | Joined | CaughtUp | Left | BreakOff | MayEnd | Loads
+FromElastic = Post | Joined | CaughtUp | Left | BreakOff | CannotMove | MayEnd | Loads
 ToElastic = Post | Begin | Retire | Broken | End | GiveLoads
 FromWorker = Failed | Crashed | Started | Ended | State | FromElastic
 ToWorker = GiveState | Decision | ReadersGone | ToElastic

@@ -122,7 +122,7 @@ class Net:
             for ring in self.rings:
                 ring.close()
             raise
-        self.pools = pools_of(layout, self.stages, partial(lag_of, self))
+        self.pools = pools_of(layout, self.stages, partial(lag_of, self), self._hooks.on_crash)
         self.producer = self.by_index[INPUT].producer()
 
     @property

@@ -149,8 +149,7 @@ class Overseer:
         self._bell.close()
         self._heard.close()
         for stage in self._stages:
-            if stage.run is not None:
-                stage.let_go(stage.run)
+            stage.close()
 
     def _run(self) -> None:
         while not self._closing:

@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any
 
-import numpy as np
-
 from headrace.compose.layout import Slot
 from headrace.elastic import PID, Assignment, Measurement, Move, Tenure, rebalance, retire
 from headrace.elastic.handover import (
@@ -34,15 +32,10 @@ from headrace.elastic.succession import Past, duties
 from headrace.errors import UsageError
 from headrace.runtime.elastic_links import Letter
 from headrace.runtime.elastic_remote import RemoteElastic
-from headrace.runtime.elastic_stage import ElasticStage
+from headrace.runtime.pool_load import Load, Place
 from headrace.runtime.task import Task
 
 log = logging.getLogger("headrace.runtime")
-
-Place = ElasticStage | RemoteElastic
-
-_LOADS_KEPT = 0.98  # of the measured load of each partition, from one period to the next
-_SHARE_KEPT = 0.7  # of what part of the events a worker reads are its own, likewise
 
 
 class Status(Enum):
@@ -78,7 +71,6 @@ class Pool:
         self.wanted = node.min
         self.measured: Measurement | None = None  # last
         self.controller = _controller(node.controller)
-        self._lag = lag
         self._clock = clock
         self._lock = threading.RLock()
         self._status = [Status.RUNNING if at < node.min else Status.IDLE for at in range(node.max)]
@@ -92,12 +84,7 @@ class Pool:
         self._looking = threading.Lock()
         self._waiting: list[Letter] | None = None  # answers, while the states are looked at
         self._broken = False
-        self._loads = np.zeros(node.partitions)
-        self._stepping = np.zeros(node.partitions)
-        self._before = [stage.measured for stage in stages]  # read, stepped, busy
-        self._shares = [1.0 / node.min] * node.max
-        self._shared = shared
-        self._end = max(stage.done for stage in stages)  # of the stream, at the last look
+        self._load = Load(stages, node, lag, shared)
         self._closing = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name=f"headrace-{self.name}-pool", daemon=True
@@ -206,8 +193,7 @@ class Pool:
         with self._lock:
             if self._status[number] is Status.STARTING:
                 self._status[number] = Status.RUNNING
-                _, stepped, busy_s = self._before[number]
-                self._before[number] = (self.stages[number].measured[0], stepped, busy_s)
+                self._load.joined(number)
 
     def left(self, number: int) -> None:
         """A worker has left its place."""
@@ -340,36 +326,11 @@ class Pool:
                 self._balance()
 
     def _measure(self) -> Measurement:
-        done, busy_s, depth, end = 0, 0.0, 0.0, self._end
-        for at, stage in enumerate(self.stages):
-            now = stage.measured
-            read, stepped, busy = (a - b for a, b in zip(now, self._before[at], strict=True))
-            self._before[at] = now
-            done += int(stepped)
-            busy_s += busy
-            if at not in self.workers:
-                continue
-            if read > 0:
-                share = _SHARE_KEPT * self._shares[at] + (1 - _SHARE_KEPT) * stepped / read
-                self._shares[at] = min(share, 1.0)
-            lag = self._lag(stage)
-            depth += lag * self._shares[at]
-            end = max(end, stage.done + lag)
-        self._measure_loads()
-        own = min(1.0, sum(self._shares[at] for at in self.workers)) if self._shared else 1.0
-        arrived, self._end = round(own * (end - self._end)), end
+        self._load.add_steps(self._owner)
+        done, busy_s, depth, arrived = self._load.look(self.workers)
         return Measurement(
-            self._clock(), round(depth), arrived, done, busy_s, self.wanted,
-            self.node.min, self.node.max,
-        )  # fmt: skip
-
-    def _measure_loads(self) -> None:
-        self._loads *= _LOADS_KEPT
-        for stage in self.stages:
-            for at, spent in stage.loads().items():
-                if self._owner(at) == stage.number:
-                    self._loads[at] += max(0.0, spent - self._stepping[at])
-                    self._stepping[at] = spent
+            self._clock(), depth, arrived, done, busy_s, self.wanted, self.node.min, self.node.max
+        )
 
     def _let_retire(self) -> None:
         """Take the next step with workers that are to go."""
@@ -379,7 +340,7 @@ class Pool:
                 continue
             assignment = self._assignment()
             if assignment.owned(number):
-                moves = retire(assignment, number, running, self._loads)
+                moves = retire(assignment, number, running, self._load.by_partition)
                 self.move((move.partition, move.target) for move in moves)
             elif not any(self._partitions[at].target == number for at in self._on_way):
                 self._status[number] = Status.LEAVING
@@ -389,7 +350,7 @@ class Pool:
     def _balance(self) -> None:
         running = [at for at, status in enumerate(self._status) if status is Status.RUNNING]
         choose: Callable[..., Iterable[Move]] = getattr(self.controller, "moves", rebalance)
-        moves = choose(self._assignment(), running, self._loads.copy())
+        moves = choose(self._assignment(), running, self._load.by_partition.copy())
         self.move((move.partition, move.target) for move in moves)
 
     def _assignment(self) -> Assignment:

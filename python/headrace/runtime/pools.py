@@ -11,9 +11,11 @@ from headrace.elastic import Assignment
 from headrace.replay.partitioned import Partitioned
 from headrace.runtime.backlog import READER
 from headrace.runtime.elastic_links import Links
+from headrace.runtime.elastic_remote import RemoteElastic
 from headrace.runtime.elastic_stage import ElasticStage
 from headrace.runtime.net_states import kept_in
-from headrace.runtime.pool import Place, Pool
+from headrace.runtime.pool import Pool
+from headrace.runtime.pool_load import Place
 from headrace.runtime.progress import LOOK_SECONDS
 from headrace.runtime.setup import Setup
 
@@ -105,7 +107,10 @@ class _Reading:
 
 
 def pools_of(
-    layout: Layout, stages: list[Any], lag: Callable[[StageLayout], int]
+    layout: Layout,
+    stages: list[Any],
+    lag: Callable[[StageLayout], int],
+    on_crash: Callable[[BaseException], None],
 ) -> dict[str, Pool]:
     """A pool for each elastic stage, by its name."""
     pools: dict[str, Pool] = {}
@@ -119,6 +124,8 @@ def pools_of(
         pool = Pool(slot, places, lags, shared=bool(each.shares))
         for place in places:
             place.pool = pool
+            if isinstance(place, RemoteElastic):
+                place.on_crash = on_crash
         pools[slot.group] = pool
     return pools
 

@@ -177,6 +177,11 @@ class RemoteStage:
         """Close the pipe to a process that has ended."""
         run.pipe.close()
 
+    def close(self) -> None:
+        """Let go of the last process, which has ended."""
+        if self.run is not None:
+            self.run.pipe.close()
+
     def heard(self, message: messages.FromWorker) -> None:
         """The worker has said something that only some stages say."""
         raise InternalError(f"stage {self.name!r} said {message}")
