@@ -21,7 +21,6 @@ from elastic_tools import (
     rows,
     silent,
     slow_total,
-    total,
     wait_until,
 )
 
@@ -216,7 +215,7 @@ def test_a_state_that_cannot_move_halts_and_says_so() -> None:
     engine.publish(rows((keys_of(0)[0], 1)))
     engine.drain(20)
     pool_of(engine).move([(0, 1)])
-    with pytest.raises(StateError, match="'odd.0': partition 0 cannot move to another process"):
+    with pytest.raises(StateError, match=r"'odd.0': partition 0 cannot move to another process"):
         engine.close(20)
 
 

@@ -8,11 +8,10 @@ in their own threads, so that no hand-over waits for this one.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
@@ -81,8 +80,6 @@ class Pool:
         self._replaces = any(isinstance(stage, RemoteElastic) for stage in stages)
         self._down = set(range(node.max)) if self._replaces else set()  # no process is there
         self._behind: set[int] = set()  # that have to catch up with what predecessors left
-        self._looking = threading.Lock()
-        self._waiting: list[Letter] | None = None  # answers, while the states are looked at
         self._broken = False
         self._load = Load(stages, node, lag, shared)
         self._closing = threading.Event()
@@ -118,26 +115,27 @@ class Pool:
 
     def state(self) -> dict[int, Any]:
         """Copies of the states of all partitions that events came to."""
-        with self._stood_still():
-            found: dict[int, Any] = {}
-            for stage in self.stages:
-                states = stage.states()
-                found |= {at: one for at, one in states.items() if self._owner(at) == stage.number}
+        found: dict[int, Any] = {}
+        wanted = set(range(self.node.partitions))
+        while wanted:
+            with self._lock:
+                owners = {at: self._owner_now(at) for at in wanted}
+            # Nothing is held up meanwhile: a worker may be paused, and not answer for long.
+            told = {
+                number: self.stages[number].states()
+                for number in sorted({owner for owner, _ in owners.values()})
+            }
+            with self._lock:
+                same = {at for at, owner in owners.items() if owner == self._owner_now(at)}
+            for at in same:  # who owned it all the time had its state
+                states = told[owners[at][0]]
+                found |= {at: states[at]} if at in states else {}
+            wanted -= same
         return {at: found[at] for at in sorted(found)}
 
-    @contextlib.contextmanager
-    def _stood_still(self) -> Iterator[None]:
-        """No partition comes to another owner meanwhile; who owns one has its state."""
-        with self._looking:
-            with self._lock:
-                self._waiting = []
-            try:
-                yield
-            finally:
-                with self._lock:
-                    waiting, self._waiting = self._waiting, None
-                    for letter in waiting:
-                        self._answered(letter)
+    def _owner_now(self, partition: int) -> tuple[int, int]:
+        """The owner, and by its epoch whether a hand-over has begun since."""
+        return self._owner(partition), self._partitions[partition].epoch
 
     def _owner(self, partition: int) -> int:
         owner = self._partitions[partition].owner
@@ -153,10 +151,7 @@ class Pool:
                 self._put(to, letter)
             return
         with self._lock:
-            if self._waiting is not None:
-                self._waiting.append(letter)
-            else:
-                self._answered(letter)
+            self._answered(letter)
 
     def _answered(self, letter: Letter) -> None:
         """A worker has answered; the lock is held."""
