@@ -38,14 +38,17 @@ from headrace.runtime.again import Again
 VALUES = ["input_sequence", "output_index", "key", "sum"]
 
 
-def kill(engine: hr.Engine, number: int, what: int = signal.SIGKILL) -> None:
-    os.kill(pool_of(engine).stages[number].pid, what)
+def kill(engine: hr.Engine, number: int, what: int = signal.SIGKILL) -> int:
+    """Send a signal to a worker; its pid."""
+    pid: int = pool_of(engine).stages[number].pid
+    os.kill(pid, what)
+    return pid
 
 
-def replaced(engine: hr.Engine, number: int, restarts: int = 1) -> None:
-    """Wait until a worker has been replaced, and the successor has caught up."""
+def replaced(engine: hr.Engine, number: int, pid: int) -> None:
+    """Wait until a worker, of that pid, has been replaced, and the successor has caught up."""
     pool = pool_of(engine)
-    wait_until(lambda: pool.stages[number].restarts >= restarts and number not in pool._down)
+    wait_until(lambda: pool.stages[number].pid != pid and number not in pool._down)
     wait_until(lambda: may_move(pool))
 
 
@@ -77,8 +80,8 @@ def test_the_owner_dies_and_its_successor_has_what_came_to_it_by_moves(tmp_path:
         wait_until(lambda: pool.moves == 3)
         engine.publish(inputs[60:120])
         for number in (1, 0):
-            kill(engine, number)
-            replaced(engine, number)
+            pid = kill(engine, number)
+            replaced(engine, number, pid)
             assert pool.owners == (1, 0, 1, 1, 0, 1, 0, 1)
             engine.publish(inputs[120 + 60 * (1 - number) :][:60])
         pool.move([(0, 0), (3, 0)])
@@ -98,8 +101,8 @@ def test_without_a_journal_it_begins_anew_and_that_is_told(
         pool_of(engine).move([(0, 1)])
         wait_until(lambda: pool_of(engine).moves == 1)
         engine.drain(20)
-        kill(engine, 0)
-        replaced(engine, 0)
+        pid = kill(engine, 0)
+        replaced(engine, 0, pid)
         engine.publish(rows((kept, 1), (lost, 1)))
         engine.drain(20)
         made = np.concatenate(all_of(engine))
@@ -115,10 +118,10 @@ def test_the_receiver_dies_and_the_owner_keeps_the_partition(tmp_path: Path) -> 
         kill(engine, 1, signal.SIGSTOP)
         assert pool.move([(0, 1)]) == 1
         engine.publish(some(0))
-        kill(engine, 1)
+        pid = kill(engine, 1)
         wait_until(lambda: pool.moving == 0)
         assert (pool.owners[0], pool.moves) == (0, 0)
-        replaced(engine, 1)
+        replaced(engine, 1, pid)
         pool.move([(0, 1)])
         wait_until(lambda: pool.owners[0] == 1)
         engine.drain(20)
@@ -138,8 +141,8 @@ def test_the_owner_dies_while_it_should_hand_over(tmp_path: Path) -> None:
         pool.move([(0, 1)])
         wait_until(lambda: pool._partitions[0].draining)
         engine.publish(inputs[20:])
-        kill(engine, 0)
-        replaced(engine, 0)
+        pid = kill(engine, 0)
+        replaced(engine, 0, pid)
         assert (pool.moving, pool.moves, pool.owners[0]) == (0, 0, 0)
         engine.drain(20)
         compare(topology, inputs, all_of(engine), engine.state)
@@ -161,10 +164,10 @@ def test_what_was_given_away_is_stepped_again_as_far_as_it_was_not_out(tmp_path:
         assert pool.move([(0, 2)]) == 1
         wait_until(lambda: pool.owners[0] == 2)
         assert pool.stages[0].done < pool._partitions[0].since
-        kill(engine, 0)
+        pid = kill(engine, 0)
         kill(engine, 1, signal.SIGCONT)
         engine.publish(inputs[40:])
-        replaced(engine, 0)
+        replaced(engine, 0, pid)
         assert pool.owners[:2] == (2, 1)
         engine.drain(20)
         compare(topology, inputs, all_of(engine), engine.state)
@@ -212,12 +215,12 @@ def test_poison_becomes_a_dead_letter(tmp_path: Path) -> None:
         engine.drain(20)
         (letter,) = engine.dead_letters
         assert (letter.sequence, letter.retries, letter.event["value"][0]) == (30, 3, 666)
-        replaced(engine, 1, 3)
+        wait_until(lambda: may_move(pool_of(engine)))
         # Whoever steps again over what others did passes it over, too.
         pool_of(engine).move([(0, 0)])
         wait_until(lambda: pool_of(engine).owners[0] == 0)
-        kill(engine, 0)
-        replaced(engine, 0)
+        pid = kill(engine, 0)
+        replaced(engine, 0, pid)
         engine.publish(after)
         engine.drain(20)
         made, state = np.concatenate(all_of(engine)), engine.state["deadly"]
@@ -242,10 +245,10 @@ def test_a_worker_that_is_paused_too_long_is_replaced(tmp_path: Path) -> None:
     journal = hr.Journal(tmp_path, level="none")
     with processes(topology, journal=journal, paused_max=0.05) as engine:
         engine.publish(some(0))
-        kill(engine, 1, signal.SIGSTOP)
+        pid = kill(engine, 1, signal.SIGSTOP)
         pool_of(engine).move([(at, 1) for at in range(8)])
         engine.publish(some(60))
-        replaced(engine, 1)
+        replaced(engine, 1, pid)
         engine.drain(20)
         compare(topology, np.concatenate([some(0), some(60)]), all_of(engine), engine.state)
 
