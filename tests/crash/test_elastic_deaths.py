@@ -131,7 +131,8 @@ def test_the_receiver_dies_and_the_owner_keeps_the_partition(tmp_path: Path) -> 
 def test_the_owner_dies_while_it_should_hand_over(tmp_path: Path) -> None:
     """Who holds the events back lets go of them, or nothing would come through it any more."""
     topology = elastic(slow_total, min=2)
-    inputs = np.concatenate([rows((keys_of(2)[0], 100)), some(0, 40)])
+    quick = rows(*((number % 16, 1) for number in range(40)))
+    inputs = np.concatenate([rows((keys_of(2)[0], 100)), quick])
     with processes(topology, journal=hr.Journal(tmp_path, level="none")) as engine:
         pool = pool_of(engine)
         engine.publish(inputs[:1])
@@ -151,7 +152,8 @@ def test_the_owner_dies_while_it_should_hand_over(tmp_path: Path) -> None:
 def test_what_was_given_away_is_stepped_again_as_far_as_it_was_not_out(tmp_path: Path) -> None:
     """Its outputs waited for a partition on its way to it; it gave another away, and died."""
     topology = elastic(slow_total, min=3, max=3)
-    inputs = np.concatenate([rows((keys_of(1)[0], 100)), some(0, 60)])
+    quick = rows(*((number % 16, 1) for number in range(60)))
+    inputs = np.concatenate([rows((keys_of(1)[0], 100)), quick])
     with processes(topology, journal=hr.Journal(tmp_path, level="none")) as engine:
         pool = pool_of(engine)
         engine.publish(inputs[:1])

@@ -6,8 +6,11 @@ come in pieces: nothing may be lost or stepped twice, each key in order, and the
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -91,11 +94,13 @@ def run(
     return np.concatenate([np.zeros(0, output), *made]), state, len(engine.dead_letters), moves
 
 
-def compare(topology: Any, seed: int, count: int, pieces: int, naps: bool = True) -> int:
+def compare(
+    topology: Any, seed: int, count: int, pieces: int, naps: bool = True, **how: Any
+) -> int:
     inputs = events(seed, count)
     plain = ReferenceTopology(topology)
     plain.publish(inputs)
-    made, state, failures, moves = run(topology, inputs, pieces, naps)
+    made, state, failures, moves = run(topology, inputs, pieces, naps, **how)
     assert_same(made, plain.outputs)
     assert state == plain.state
     assert failures == len(plain.failures)
@@ -163,6 +168,106 @@ def test_between_worker_processes_that_are_killed(tmp_path: Path) -> None:
         state = engine.state
     assert_same(made, plain.outputs)
     assert state == plain.state
+
+
+# -- in processes --------------------------------------------------------------------------------
+
+PROCESSES: dict[str, Any] = {"place": "processes", "start_method": "fork"}
+PATIENT = hr.Supervisor("one_for_one", (), 1_000_000, 1.0)
+
+
+@settings(max_examples=4, **QUIETLY)
+@given(st.sampled_from(list(SHAPES)), st.integers(0, 1 << 32), st.integers(0, 300), st.booleans())
+def test_processes_equal_the_reference(shape: str, seed: int, count: int, naps: bool) -> None:
+    compare(SHAPES[shape](seed), seed, count, 1 + count // 20, naps, **PROCESSES)
+
+
+def compare_killed(
+    topology: Any, seed: int, count: int, journal: hr.Journal | None, every: int = 8
+) -> tuple[int, int]:
+    """Kill or pause one worker after each `every` pieces; how many were killed, and moves.
+
+    Without a journal the topology is one whose outputs do not hang on its states.
+    """
+    inputs, chance = events(seed, count), random.Random(seed)
+    plain = ReferenceTopology(topology)
+    plain.publish(inputs)
+    kills = 0
+    with hr.Engine(
+        topology, 128, on_error="dead_letter", journal=journal, supervisor=PATIENT, **PROCESSES
+    ) as engine:
+        for number, piece in enumerate(np.array_split(inputs, count // 20)):
+            engine.publish(piece, timeout=60)
+            time.sleep(chance.random() * 0.005)
+            if number % every == 3:
+                kills += hit(chance, chance.choice(engine._line.stages))
+        engine.drain(60)
+        made = [records.copy() for records in engine.outputs()]
+        state, failures = engine.state, len(engine.dead_letters)
+        moves = sum(pool.moves for pool in engine._line.pools.values())  # type: ignore[union-attr]
+    assert_same(np.concatenate(made), plain.outputs)
+    assert failures == len(plain.failures)
+    assert journal is None or state == plain.state
+    return kills, moves
+
+
+def hit(chance: random.Random, stage: Any) -> int:
+    """Kill a worker, or pause it for a while; whether it was killed."""
+    with contextlib.suppress(ProcessLookupError):
+        if chance.random() < 0.7:
+            os.kill(stage.pid, signal.SIGKILL)
+            return 1
+        os.kill(stage.pid, signal.SIGSTOP)
+        time.sleep(chance.random() * 0.02)
+        os.kill(stage.pid, signal.SIGCONT)
+    return 0
+
+
+@settings(max_examples=3, **QUIETLY)
+@given(st.sampled_from(list(SHAPES)), st.integers(0, 1 << 32))
+def test_processes_that_are_killed_equal_the_reference(shape: str, seed: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        journal = hr.Journal(folder, level="none", snapshot_every=200)
+        compare_killed(SHAPES[shape](seed), seed, 500, journal)
+
+
+def stateless(name: str, seed: int, by: Any = "key", ordered: bool = True) -> hr.Elastic:
+    node = stage(name, seed, by, ordered)
+    return hr.elastic(
+        mixer(name, stateful=False), by, node.min, node.max, node.partitions, node.controller,
+        ordered, node.period,
+    )  # fmt: skip
+
+
+STATELESS = {
+    "alone": lambda seed: stateless("m", seed, ["key", "venue"], False),
+    "between": lambda seed: mixer("a", False) >> stateless("m", seed) >> mixer("b", False),
+    "behind itself": lambda seed: stateless("m", seed) >> stateless("n", seed, "value"),
+}
+
+
+@settings(max_examples=2, **QUIETLY)
+@given(st.sampled_from(list(STATELESS)), st.integers(0, 1 << 32))
+def test_killed_without_a_journal_they_lose_nothing(shape: str, seed: int) -> None:
+    """But for their states, on which no outputs hang here."""
+    compare_killed(STATELESS[shape](seed), seed, 500, None)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1800)
+def test_storm_of_deaths(tmp_path: Path) -> None:
+    """A minute of kills and pauses, in each shape in turn, with a journal and without."""
+    end, seed, kills, moves = time.monotonic() + 60, 0, 0, 0
+    while time.monotonic() < end:
+        for make in (*SHAPES.values(), *STATELESS.values()):
+            seed += 1
+            journal = None
+            if make in SHAPES.values():
+                journal = hr.Journal(tmp_path / str(seed), level="os", snapshot_every=500)
+            done = compare_killed(make(seed), seed, 2000, journal, 3 + seed % 9)
+            kills, moves = kills + done[0], moves + done[1]
+    assert kills > 100
+    assert moves > 100
 
 
 @pytest.mark.torture
