@@ -128,6 +128,20 @@ def test_the_receiver_dies_and_the_owner_keeps_the_partition(tmp_path: Path) -> 
         compare(topology, some(0), all_of(engine), engine.state)
 
 
+def test_nothing_is_moved_to_one_that_is_dead(tmp_path: Path) -> None:
+    """Or from it: until its successor has caught up."""
+    with processes(elastic(min=2), journal=hr.Journal(tmp_path, level="none")) as engine:
+        pool = pool_of(engine)
+        pid = kill(engine, 1)
+        wait_until(lambda: 1 in pool._behind or pool.stages[1].pid != pid)
+        while 1 in pool._behind:
+            assert pool.move([(0, 1), (1, 0)]) == 0 or 1 not in pool._behind
+        pool.move([(0, 1), (1, 0)])
+        engine.publish(some(0))
+        engine.drain(20)
+        compare(elastic(), some(0), all_of(engine), engine.state)
+
+
 def test_the_owner_dies_while_it_should_hand_over(tmp_path: Path) -> None:
     """Who holds the events back lets go of them, or nothing would come through it any more."""
     topology = elastic(slow_total, min=2)
@@ -256,28 +270,31 @@ def test_a_worker_that_is_paused_too_long_is_replaced(tmp_path: Path) -> None:
 
 
 def test_one_that_is_paused_holds_up_nobody_who_tells_it_something() -> None:
-    """Large states go to it, and its pipe is full; another stage's failures are heard."""
-    topology = elastic(large, min=2)
-    with processes(topology, on_error="dead_letter") as engine:
+    """Large states go to it, and its pipe is full; what others say is heard all the same."""
+    with processes(elastic(large, min=2), on_error="dead_letter") as engine:
         pool = pool_of(engine)
-        engine.publish(rows(*((key, 1) for key in range(16))))
+        engine.publish(rows(*((key, 0) for key in range(16))))
         engine.drain(20)
-        moved = [at for at in range(8) if pool.owners[at] == 0]
-        pool.move([(at, 1) for at in moved[:1]])
+        engine.publish(rows((keys_of(0)[0], 200)))  # worker 0 is busy meanwhile
+        moved = [at for at in range(2, 8) if pool.owners[at] == 0]
+        pool.move([(at, 1) for at in moved])
+        wait_until(lambda: all(pool._partitions[at].draining for at in moved))
         kill(engine, 1, signal.SIGSTOP)
-        for at in moved:
-            pool.move([(at, 1)])
-        engine.publish(rows((keys_of(0)[0], 1), (keys_of(moved[-1])[0], -1)))
+        engine.publish(rows((keys_of(0)[0], -1)))
         wait_until(lambda: len(engine.dead_letters) == 1)
+        assert pool.moving == len(moved)
         kill(engine, 1, signal.SIGCONT)
         engine.drain(20)
+        wait_until(lambda: pool.moving == 0)
+        assert set(pool.owners[2:]) == {1}
 
 
 @hr.machine(event=total.event, output=total.output, initial=list)
 def large(state: list[bytes], key: int, value: int) -> Any:
     if value < 0:
         raise ValueError(value)
-    return state or [bytes(200_000)], (key, value)
+    time.sleep(value / 1000)
+    return state or [bytes(400_000)], (key, value)
 
 
 # -- what is stepped again -----------------------------------------------------------------------
@@ -297,6 +314,7 @@ def test_what_killed_others_is_passed_over_where_it_is_only_stepped_again() -> N
     made["input_sequence"] = np.arange(100, 106).repeat(2)
     made["output_index"] = np.tile([0, 1], 6)
     assert again.new(0, made).tolist() == [(104, 1), (105, 0), (105, 1)]
+    assert again.new(1, made).tolist() == []
     assert (again.end, again.owned, again.given_away) == (108, (1,), (0,))
 
 

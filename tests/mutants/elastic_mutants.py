@@ -11,11 +11,14 @@ RANDOM = "property/test_elastic_differential.py::test_threads_equal_the_referenc
 KEYS = "property/test_elastic_differential.py::test_each_key_in_order_without_order"
 LIVE = "unit/test_elastic_live.py::"
 FAILURES = "unit/test_elastic_failures.py::"
+PROCESSES, SUCCESSION = "unit/test_elastic_processes.py::", "unit/test_elastic_succession.py::"
+DEATHS = "crash/test_elastic_deaths.py::test_"
+AGAIN = PYTHON + "runtime/again.py"
 
 ELASTIC_MUTANTS = [
     Planted(
         "the state does not come along", "a partition begins anew at its new owner", WORKER,
-        "if outcome[0].phase is Phase.READY and letter.stepper is not None:",
+        "if outcome[0].phase is Phase.READY and stepper is not None:",
         "if False:",
         RANDOM),
     Planted(
@@ -64,4 +67,58 @@ ELASTIC_MUTANTS = [
         "    begins = np.flatnonzero(np.diff(positions, prepend=positions[:1] - 1))\n",
         "    begins = np.flatnonzero(np.diff(positions, prepend=positions[:1] - 1) > 0)\n",
         KEYS),
+    Planted(
+        "what was given away is forgotten", "outputs that were not out when it died are lost",
+        PYTHON + "elastic/succession.py", "        if each.worker == worker:\n",
+        "        if False:\n",
+        DEATHS + "what_was_given_away_is_stepped_again_as_far_as_it_was_not_out"),
+    Planted(
+        "one that was another's", "outputs come twice, of who had the partition before", AGAIN,
+        "chosen = late & self._duties[at].own(inputs)", "chosen = late",
+        DEATHS + "what_killed_others_is_passed_over_where_it_is_only_stepped_again"),
+    Planted(
+        "what is out is put out again", "outputs come twice after a death", AGAIN,
+        "chosen = late & self._duties[at].own(inputs)", "chosen = self._duties[at].own(inputs)",
+        DEATHS + "what_killed_others_is_passed_over_where_it_is_only_stepped_again"),
+    Planted(
+        "moved before it has caught up", "the new owner repeats what is out",
+        PYTHON + "elastic/succession.py",
+        "    return max(newest + 1, *ends) if ends else 0\n", "    return max(ends, default=0)\n",
+        SUCCESSION + "test_every_order"),
+    Planted(
+        "nobody is told of a death", "who waits for a state waits for ever", POOL,
+        "                self._partitions[at], sends = replaced(before, number)\n"
+        "                if self._partitions[at].target is None:\n"
+        "                    self._on_way.discard(at)\n"
+        "                self._dispatch(at, sends)\n",
+        "                self._partitions[at], _ = replaced(before, number)\n"
+        "                if self._partitions[at].target is None:\n"
+        "                    self._on_way.discard(at)\n",
+        DEATHS + "the_owner_dies_while_it_should_hand_over"),
+    Planted(
+        "a partition moves to the dead", "it is on its way for ever", POOL,
+        "                alive &= not {owner, target} & self._behind\n", "",
+        DEATHS + "nothing_is_moved_to_one_that_is_dead"),
+    Planted(
+        "processes mix their outputs", "nobody knows which of them are out",
+        PYTHON + "runtime/placing.py",
+        "        layout = lay_out(topology, in_order, elastic_in_order=True)\n", "        pass\n",
+        PROCESSES + "test_all_workers_of_a_stage_are_in_one_kind_of_place"),
+    Planted(
+        "a state stays behind", "a partition begins anew in the other process",
+        PYTHON + "runtime/elastic_process.py",
+        "            letter = Letter(letter.partition, letter.message, state=state)\n",
+        "            letter = Letter(letter.partition, letter.message)\n",
+        PROCESSES + "test_states_move_between_processes[fork]"),
+    Planted(
+        "who tells waits", "one that is paused, and its pipe full, holds up all others",
+        PYTHON + "runtime/elastic_remote.py",
+        "            self._posts.put((self.run, messages.encode(message)))\n",
+        "            self.run.pipe.send_bytes(messages.encode(message))\n",
+        DEATHS + "one_that_is_paused_holds_up_nobody_who_tells_it_something"),
+    Planted(
+        "poison is stepped over in a careful worker", "it kills its worker for ever", WORKER,
+        "        if deaths and any(len(places) for _, places in parts):\n",
+        "        if False:\n",
+        DEATHS + "poison_halts_and_blames_its_event"),
 ]
