@@ -30,6 +30,7 @@ from headrace.elastic import Measurement
 from headrace.errors import StateError, StepError, UsageError
 from headrace.reference.topology import ReferenceTopology
 from headrace.runtime.placing import lay_out_and_place
+from headrace.runtime.pool_load import Load
 
 VALUES = ["input_sequence", "output_index", "key", "sum"]
 
@@ -183,6 +184,30 @@ def test_it_is_measured_by_what_the_workers_share() -> None:
         readings = [board.stage(at).read() for at in range(2)]
         assert sum(one.events for one in readings) == sum(one.outputs for one in readings) == 80
         assert {one.state for one in readings} <= {"running", "waiting"}
+
+
+def test_a_partition_that_comes_back_is_not_counted_twice() -> None:
+    """Each process counts what it spends on a partition from when it has it."""
+
+    class Place:
+        counts_move = False
+        measured, done = (0, 0, 0.0), 0
+
+        def __init__(self, number: int) -> None:
+            self.number = number
+            self.spent: dict[int, int] = {}
+
+        def loads(self) -> dict[int, int]:
+            return self.spent
+
+    places = [Place(0), Place(1)]
+    load = Load(places, elastic(), lambda place: 0, False)
+    seen = []
+    for owner, spent, others in ((0, 0, 0), (0, 500, 0), (1, 500, 10), (1, 500, 40), (0, 500, 40)):
+        places[0].spent[3], places[1].spent[3] = spent, others
+        load.add_steps(lambda partition, owner=owner: owner)  # type: ignore[misc]
+        seen.append(round(load.by_partition[3]))
+    assert seen == [0, 500, 490, 510, 500]
 
 
 def test_failures_are_passed_over_by_partition() -> None:

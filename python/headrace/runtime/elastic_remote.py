@@ -33,6 +33,7 @@ _CLOSE_SECONDS = 1.0
 class RemoteElastic(RemoteStage):
     """A place in a process of its own. `pool`: whose it is, once that is made."""
 
+    counts_move = False  # each process counts anew what it spends on a partition
     pool: Pool
     on_crash: Callable[[BaseException], None]  # the engine is to halt
 

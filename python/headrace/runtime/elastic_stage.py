@@ -53,6 +53,8 @@ class ElasticStage:
     the first worker here; None: there is none yet.
     """
 
+    counts_move = True  # with the partitions: what was spent on each, see `loads`
+
     def __init__(
         self,
         stage: StageLayout,

@@ -30,6 +30,7 @@ class Load:
         self._stages: list[Place] = stages
         self._lag = lag
         self._stepping = np.zeros(node.partitions)
+        self._counted_by: dict[int, int] = {}  # by partition, the worker
         self._before = [stage.measured for stage in stages]  # read, stepped, busy
         self._shares = [1.0 / node.min] * node.max
         self._shared = shared
@@ -67,6 +68,10 @@ class Load:
         self.by_partition *= _LOADS_KEPT
         for stage in self._stages:
             for at, spent in stage.loads().items():
-                if owner(at) == stage.number:
+                if owner(at) != stage.number:
+                    continue
+                # What a process counted that has the partition anew is another count.
+                if stage.counts_move or self._counted_by.get(at, stage.number) == stage.number:
                     self.by_partition[at] += max(0.0, spent - self._stepping[at])
-                    self._stepping[at] = spent
+                self._counted_by[at] = stage.number
+                self._stepping[at] = spent
