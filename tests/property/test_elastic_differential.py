@@ -177,9 +177,16 @@ PATIENT = hr.Supervisor("one_for_one", (), 1_000_000, 1.0)
 
 
 @settings(max_examples=4, **QUIETLY)
-@given(st.sampled_from(list(SHAPES)), st.integers(0, 1 << 32), st.integers(0, 300), st.booleans())
-def test_processes_equal_the_reference(shape: str, seed: int, count: int, naps: bool) -> None:
-    compare(SHAPES[shape](seed), seed, count, 1 + count // 20, naps, **PROCESSES)
+@given(
+    st.sampled_from(list(SHAPES)),
+    st.integers(0, 1 << 32),
+    st.integers(0, 300),
+    st.sampled_from(["processes", {"m": "processes"}]),
+)
+def test_processes_equal_the_reference(shape: str, seed: int, count: int, place: Any) -> None:
+    """All stages in processes, or one elastic stage among threads."""
+    how = PROCESSES | {"place": place}
+    compare(SHAPES[shape](seed), seed, count, 1 + count // 20, seed % 2 > 0, **how)
 
 
 def compare_killed(
@@ -200,7 +207,8 @@ def compare_killed(
             engine.publish(piece, timeout=60)
             time.sleep(chance.random() * 0.005)
             if number % every == 3:
-                kills += hit(chance, chance.choice(engine._line.stages))
+                remote = [each for each in engine._line.stages if hasattr(each, "pid")]
+                kills += hit(chance, chance.choice(remote))
         engine.drain(60)
         made = [records.copy() for records in engine.outputs()]
         state, failures = engine.state, len(engine.dead_letters)
