@@ -1,6 +1,6 @@
 """An elastic stage at work: load, depth and workers over time, as they were, in a picture.
 
-    python examples/elastic_live.py [elastic-live.svg] [--seconds 60]
+    python examples/elastic_live.py [elastic-live.svg] [--seconds 60] [--place processes]
 
 Each event is a piece of work of 10 ms that leaves the interpreter to others (here it sleeps, as a
 query or a request would). The load comes in waves; workers come and go with it.
@@ -47,15 +47,18 @@ class Watched(PID):
         return super().decide(measurement)
 
 
-def drive(seconds: float) -> tuple[Any, int, int]:
-    """Publish waves of jobs; what was measured, how many were published, and how many done."""
+def drive(seconds: float, place: str = "threads") -> tuple[Any, int, int]:
+    """Publish waves of jobs; what was measured, how many were published, and how many done.
+
+    `place`: "threads" or "processes", of the workers.
+    """
     controller = Watched()
     stage = hr.elastic(
         work, by="customer", max=WORKERS_MAX, controller=controller, period=PERIOD_S
     )
     rate = sine(0, 0.9 * LOAD_MOST, WAVE_S)
     published, due = 0, 0.0
-    with hr.Engine(stage) as engine:
+    with hr.Engine(stage, place=place) as engine:
         begun = before = time.monotonic()
         while (now := time.monotonic()) < begun + seconds:
             due += rate(now - begun) * (now - before)
@@ -92,8 +95,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="An elastic stage at work, as a picture.")
     parser.add_argument("file", nargs="?", type=Path, default=Path("elastic-live.svg"))
     parser.add_argument("--seconds", type=int, default=2 * WAVE_S)
+    parser.add_argument("--place", choices=("threads", "processes"), default="threads")
     given = parser.parse_args()
-    record, published, done = drive(given.seconds)
+    record, published, done = drive(given.seconds, given.place)
     tick = max(1, given.seconds // 8)
     drawn = draw(record, SERVICE_S, WORKERS_MAX, given.seconds, LOAD_MOST, 40, tick)
     given.file.write_text(drawn)
