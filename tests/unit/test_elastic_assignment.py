@@ -150,6 +150,17 @@ def test_workers_that_cannot_be(workers: list[int]) -> None:
         Assignment.over(workers)
 
 
+def test_what_is_as_heavy_as_the_gap_stays_where_it_is() -> None:
+    """However the sums are rounded: two workers would swap it for ever."""
+    for light in (0.1, 6.0, 7.3):
+        loads = np.array([light, 18.0, 18.0])
+        table = Assignment.over([0], 3)
+        for _ in range(4):
+            moves = rebalance(table, [0, 1], loads, moves_max=1)
+            table = table.moved(moves, 0)
+        assert not moves
+
+
 @given(
     owners=st.lists(st.integers(0, 5), min_size=1, max_size=24),
     workers=st.sets(st.integers(0, 5), min_size=1),

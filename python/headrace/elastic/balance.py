@@ -20,6 +20,7 @@ MOVES_MAX_DEFAULT = 64
 TOLERANCE_DEFAULT = 0.2
 # A partition without load weighs as much as this part of the mean one, so that the orphans among
 # them are spread as well; what weighs less than the second part does not move to even out loads.
+_ROUNDING = 1e-9  # of a sum
 _IDLE_WEIGHT = 0.01
 _MOVED_WEIGHT_MIN = 0.1
 
@@ -107,9 +108,11 @@ def _next_move(
         gap = sums[source] - sums[target]
         if gap <= apart:
             return None
-        # Half the gap is best; a move of the whole gap or more would only swap the two.
+        # Half the gap is best; a move of the whole gap or more would only swap the two, and do so
+        # in each round. Sums are rounded, so that what is as heavy as the gap may seem lighter.
+        heaviest = gap - _ROUNDING * sums[source]
         best = min(
-            (p for p in held[source] if lightest <= weights[p] < gap),
+            (p for p in held[source] if lightest <= weights[p] < heaviest),
             key=lambda p: (abs(weights[p] - gap / 2), p),
             default=None,
         )
