@@ -34,6 +34,7 @@ from headrace.reference.topology import ReferenceTopology
 from headrace.replay import PassedOver
 from headrace.replay.spans import Span
 from headrace.runtime.again import Again
+from headrace.runtime.deadline import Deadline
 
 VALUES = ["input_sequence", "output_index", "key", "sum"]
 
@@ -267,6 +268,29 @@ def test_a_worker_that_is_paused_too_long_is_replaced(tmp_path: Path) -> None:
         replaced(engine, 1, pid)
         engine.drain(20)
         compare(topology, np.concatenate([some(0), some(60)]), all_of(engine), engine.state)
+
+
+def test_no_state_is_waited_for_of_one_that_is_paused(tmp_path: Path) -> None:
+    """Or nothing could be published, for a digest wants the states while nothing is."""
+    with processes(elastic(min=2) >> many_sums, journal=tmp_path) as engine:
+        engine.publish(some(0))
+        engine.drain(20)
+        line: Any = engine._line
+        assert line.take_cut(Deadline(0.05)) is not None
+        for at in (0, 2):  # of an elastic stage, and another one
+            pid = line.stages[at].pid
+            os.kill(pid, signal.SIGSTOP)
+            wait_until(lambda at=at: line.stages[at].paused)  # type: ignore[misc]
+            assert line.take_cut(Deadline(0.05)) is None
+            engine.publish(some(0, 1), timeout=20)
+            os.kill(pid, signal.SIGCONT)
+            engine.drain(20)
+        assert line.take_cut(Deadline(0.05)) is not None
+
+
+@hr.machine(event=total.output, initial=int)
+def many_sums(state: int, key: int, sum: int) -> Any:
+    return state + sum, None
 
 
 def test_one_that_is_paused_holds_up_nobody_who_tells_it_something() -> None:

@@ -173,7 +173,7 @@ def test_between_worker_processes_that_are_killed(tmp_path: Path) -> None:
 # -- in processes --------------------------------------------------------------------------------
 
 PROCESSES: dict[str, Any] = {"place": "processes", "start_method": "fork"}
-PATIENT = hr.Supervisor("one_for_one", (), 1_000_000, 1.0)
+STRATEGIES = ("one_for_one", "one_for_all", "rest_for_one")
 
 
 @settings(max_examples=4, **QUIETLY)
@@ -200,8 +200,9 @@ def compare_killed(
     plain = ReferenceTopology(topology)
     plain.publish(inputs)
     kills = 0
+    patient = hr.Supervisor(STRATEGIES[seed % 3], (), 1_000_000, 1.0)
     with hr.Engine(
-        topology, 128, on_error="dead_letter", journal=journal, supervisor=PATIENT, **PROCESSES
+        topology, 128, on_error="dead_letter", journal=journal, supervisor=patient, **PROCESSES
     ) as engine:
         for number, piece in enumerate(np.array_split(inputs, count // 20)):
             engine.publish(piece, timeout=60)

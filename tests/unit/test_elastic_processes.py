@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import time
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,13 @@ def test_states_move_between_processes(method: str) -> None:
         engine.drain(20)
         assert pool.moves > 20
         compare(topology, inputs, all_of(engine), engine.state)
+
+
+def test_a_controller_stays_where_it_decides() -> None:
+    """It goes to no process, and may be of any kind."""
+    node = elastic(controller=lambda: AtRandom(1))
+    assert pickle.loads(pickle.dumps(node)) == elastic(controller=None)
+    assert copy.copy(node) is copy.deepcopy(node) is node
 
 
 def test_outputs_come_in_order_although_nobody_asked() -> None:

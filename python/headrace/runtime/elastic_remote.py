@@ -174,7 +174,7 @@ class RemoteElastic(RemoteStage):
             self.send(messages.GiveLoads())
         return self._loads
 
-    def states(self) -> dict[int, object]:
-        """Copies of the states of the partitions there; waits for the worker. Raises StateError."""
-        states: dict[int, object] = self.state()
+    def states(self, over: Callable[[], bool]) -> dict[int, object]:
+        """Copies of the states of the partitions there; waits, and raises, as `state` does."""
+        states: dict[int, object] = self.state(over)
         return states

@@ -11,6 +11,7 @@ from headrace.compose.layout import StageLayout
 from headrace.errors import RingClosed
 from headrace.replay.partitioned import Partitioned
 from headrace.ringbuffer import Ring
+from headrace.runtime.deadline import NEVER
 from headrace.runtime.elastic_links import Letter, Links
 from headrace.runtime.elastic_worker import ElasticWorker
 from headrace.runtime.progress import LOOK_SECONDS
@@ -170,7 +171,7 @@ class ElasticStage:
         steppers = self.worker.partitioned.steppers
         return {at: stepper.stepping_ns for at, stepper in list(steppers.items())}
 
-    def states(self) -> dict[int, Any]:
+    def states(self, over: Callable[[], bool] = NEVER.over) -> dict[int, Any]:
         """Copies of the states of the partitions here."""
         with self.worker.lock:
             return self.worker.partitioned.state

@@ -351,7 +351,7 @@ class Net:
                     if deadline.over() or self.stopped:
                         return None
                     self.wait_moved(min(deadline.left(), 0.05), lambda: self.through(at))
-                return cut_at(self, at)
+                return cut_at(self, at, deadline)
         except WaitTimeout:  # somebody publishes, and waits for room
             return None
 

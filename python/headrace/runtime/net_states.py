@@ -10,7 +10,9 @@ from headrace.compose.layout import RingLayout, StageLayout, rings_of
 from headrace.journal.states import known_classes
 from headrace.machine import Machine
 from headrace.replay import Fold
+from headrace.runtime.deadline import NEVER, Deadline
 from headrace.runtime.keeper import Cut, StageCut
+from headrace.runtime.remote import RemoteStage
 from headrace.runtime.settling import released
 
 if TYPE_CHECKING:
@@ -25,19 +27,25 @@ def _with_states(net: Net) -> list[tuple[StageLayout, Any]]:
     ]
 
 
-def states_of(net: Net) -> dict[str, Any]:
-    """Copies of the states."""
+def states_of(net: Net, deadline: Deadline = NEVER) -> dict[str, Any]:
+    """Copies of the states. Raises StateError, and WaitTimeout: see `RemoteStage.state`."""
     return {
-        layout.state_name: net.pools[layout.state_name].state()
-        if layout.slot is not None
-        else stage.state()
+        layout.state_name: _state_of(net, layout, stage, deadline)
         for layout, stage in _with_states(net)
     }
 
 
-def cuts_of(net: Net) -> list[StageCut]:
+def _state_of(net: Net, layout: StageLayout, stage: Any, deadline: Deadline) -> Any:
+    if layout.slot is not None:
+        return net.pools[layout.state_name].state(deadline.over)
+    if isinstance(stage, RemoteStage):
+        return stage.state(deadline.over)
+    return stage.state()
+
+
+def cuts_of(net: Net, deadline: Deadline) -> list[StageCut]:
     """The same with all that a snapshot has of them, while all is at rest."""
-    states = states_of(net)
+    states = states_of(net, deadline)
     return [
         StageCut(
             layout.state_name,
@@ -59,14 +67,15 @@ def state_as(net: Net, machine: Any) -> Any:
     return tuple(states.values()) if net.layout.is_pipeline else states
 
 
-def cut_at(net: Net, at: int) -> Cut:
-    """The cut before input `at`, while all is at rest there."""
+def cut_at(net: Net, at: int, deadline: Deadline = NEVER) -> Cut:
+    """The cut before input `at`, while all is at rest there. Raises WaitTimeout."""
+    cuts = cuts_of(net, deadline)
     since, rolling, last = net.since, xxhash.xxh3_64(), net.fold.last_output
     if net.backlog is not None and net.backlog.rolling is not None:
         rolling, last = net.backlog.rolling, net.backlog.last_output
         net.backlog.rolling = xxhash.xxh3_64()
     net.since = at
-    return Cut(at, cuts_of(net), since, rolling.intdigest(), net.answers.before(at), last)
+    return Cut(at, cuts, since, rolling.intdigest(), net.answers.before(at), last)
 
 
 def _made_by(net: Net, layout: StageLayout) -> int:

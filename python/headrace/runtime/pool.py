@@ -29,6 +29,7 @@ from headrace.elastic.handover import (
 )
 from headrace.elastic.succession import Past, duties
 from headrace.errors import UsageError
+from headrace.runtime.deadline import NEVER
 from headrace.runtime.elastic_links import Letter
 from headrace.runtime.elastic_remote import RemoteElastic
 from headrace.runtime.pool_load import Load, Place
@@ -113,8 +114,11 @@ class Pool:
         """How many partitions are on their way."""
         return len(self._on_way)
 
-    def state(self) -> dict[int, Any]:
-        """Copies of the states of all partitions that events came to."""
+    def state(self, over: Callable[[], bool] = NEVER.over) -> dict[int, Any]:
+        """Copies of the states of all partitions that events came to.
+
+        Raises StateError, and WaitTimeout where a worker is paused and the time is `over`.
+        """
         found: dict[int, Any] = {}
         wanted = set(range(self.node.partitions))
         while wanted:
@@ -122,7 +126,7 @@ class Pool:
                 owners = {at: self._owner_now(at) for at in wanted}
             # Nothing is held up meanwhile: a worker may be paused, and not answer for long.
             told = {
-                number: self.stages[number].states()
+                number: self.stages[number].states(over)
                 for number in sorted({owner for owner, _ in owners.values()})
             }
             with self._lock:

@@ -10,11 +10,12 @@ from typing import Any
 
 from headrace.compose.layout import StageLayout
 from headrace.engine.gauges import StageGauge
-from headrace.errors import InternalError, StateError
+from headrace.errors import InternalError, StateError, WaitTimeout
 from headrace.journal.states import decode_state, known_classes
 from headrace.machine import Machine
 from headrace.ringbuffer import Ring, liveness
 from headrace.runtime import messages
+from headrace.runtime.deadline import NEVER
 from headrace.runtime.settling import released
 from headrace.runtime.worker import WorkerSpec
 from headrace.supervision.running import Ending, OnExit
@@ -133,15 +134,26 @@ class RemoteStage:
         """Its place in the rings goes with them."""
         self._done, self._made = self.done, self.made
 
-    def state(self) -> Any:
-        """A copy of the state between two batches; waits for the worker. Raises StateError."""
+    @property
+    def paused(self) -> bool:
+        """Whether the process that runs it now is stopped."""
+        run = self.run
+        if run is None or self.stopped:
+            return False
+        return liveness.state_of(run.process.pid, run.started) == liveness.STOPPED
+
+    def state(self, over: Callable[[], bool] = NEVER.over) -> Any:
+        """A copy of the state between two batches; waits for the worker.
+
+        Raises StateError, and WaitTimeout where it is paused and the time is `over`.
+        """
         with self._asking:
-            answer = self._last or self._ask()
+            answer = self._last or self._ask(over)
         if answer.error:
             raise StateError(f"stage {self.name!r}: {answer.error}")
         return decode_state(answer.state, known_classes(self.machine))
 
-    def _ask(self) -> messages.State:
+    def _ask(self, over: Callable[[], bool]) -> messages.State:
         """Ask until there is an answer: who is asked may die, and another one be asked.
 
         Each is asked once, or a paused one would find its pipe full; a late answer is an old one.
@@ -151,6 +163,8 @@ class RemoteStage:
             self._asked += 1
             self._answer = None
             while self._answer is None and self._last is None:
+                if over() and self.paused:
+                    raise WaitTimeout(f"stage {self.name!r}: its worker is paused")
                 if self.stopped:
                     raise StateError(f"stage {self.name!r}: its worker is gone, and its state")
                 if self.run is not asked:
