@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 from elastic_tools import (
+    NEVER,
     AtRandom,
+    Still,
     deadly,
     elastic,
     keys_of,
@@ -28,13 +30,14 @@ from elastic_tools import (
 )
 
 import headrace as hr
-from headrace.elastic.succession import Duty
+from headrace.elastic.succession import Duty, Past
 from headrace.errors import StepError, WorkerDied
 from headrace.reference.topology import ReferenceTopology
 from headrace.replay import PassedOver
 from headrace.replay.spans import Span
 from headrace.runtime.again import Again
 from headrace.runtime.deadline import Deadline
+from headrace.runtime.task import Task
 
 VALUES = ["input_sequence", "output_index", "key", "sum"]
 
@@ -188,6 +191,20 @@ def test_what_was_given_away_is_stepped_again_as_far_as_it_was_not_out(tmp_path:
         assert pool.owners[:2] == (2, 1)
         engine.drain(20)
         compare(topology, inputs, all_of(engine), engine.state)
+
+
+def test_one_that_has_retired_and_stays_in_its_rings_owes_what_it_made() -> None:
+    """Who reads several rings never leaves them, and may have outputs that found no room."""
+    second = hr.elastic(many_sums, "key", max=2, partitions=8, controller=Still(), period=NEVER)
+    with processes(elastic() >> second) as engine:
+        tasks = []
+        for pool in engine._line.pools.values():  # type: ignore[union-attr]
+            assert pool.workers == (0,)
+            pool._past.append(Past(3, 1, 0, 100))
+            tasks.append(pool.task(1))
+            pool.up(1)
+    assert tasks[0] == Task(False, ()), "it has left the ring, and with that was done"
+    assert tasks[1] == Task(True, (Duty(3, ((0, 100),), None),))
 
 
 def test_calls_are_answered_across_deaths(tmp_path: Path) -> None:

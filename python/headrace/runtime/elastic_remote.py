@@ -43,7 +43,7 @@ class RemoteElastic(RemoteStage):
         super().__init__(layout, spec, sequence)
         assert layout.slot is not None
         self.number = layout.slot.index
-        self._leaves = isinstance(layout.source, Read)
+        self.leaves = isinstance(layout.source, Read)
         self._loads: dict[int, int] = {}
         self._asked_s = 0.0
         self._owes_loads: WorkerRun | None = None
@@ -138,14 +138,14 @@ class RemoteElastic(RemoteStage):
 
     def begin(self) -> None:
         """Have a worker join."""
-        if self._leaves:
+        if self.leaves:
             self.send(messages.Begin())
         else:
             self.pool.joined(self.number)
 
     def retire(self) -> None:
         """Have the worker, which owns nothing any more, finish what it holds, and leave."""
-        if self._leaves:
+        if self.leaves:
             self.send(messages.Retire())
         else:
             self.pool.left(self.number)

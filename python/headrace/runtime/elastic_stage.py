@@ -83,7 +83,7 @@ class ElasticStage:
         )
         self.number = self.worker.number
         self._open_source = open_source
-        self._leaves = leaves
+        self.leaves = leaves
         self._links = links
         self._on_crash = on_crash
         self._source: Source | None = None
@@ -140,7 +140,7 @@ class ElasticStage:
     def begin(self) -> None:
         """Have a worker join."""
         assert self.pool is not None
-        if self._leaves:
+        if self.leaves:
             self._begun.set()
         else:
             self.pool.joined(self.worker.number)
@@ -148,7 +148,7 @@ class ElasticStage:
     def retire(self) -> None:
         """Have the worker, which owns nothing any more, finish what it holds, and leave."""
         assert self.pool is not None
-        if self._leaves:
+        if self.leaves:
             self._leaving = True
             self.worker.letters.put(None)
         else:

@@ -243,7 +243,9 @@ class Pool:
         """What a worker begins with that takes a place; nothing of that changes until `up`."""
         self.died(number)
         with self._lock:
+            # Where it never leaves its rings, it may still owe what it had made before it retired.
             begun = self._status[number] not in (Status.IDLE, Status.STARTING)
+            begun |= not self.stages[number].leaves
             return Task(begun, duties(number, self._partitions, self._past) if begun else ())
 
     def up(self, number: int) -> None:
