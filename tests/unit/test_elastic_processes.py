@@ -23,6 +23,7 @@ from elastic_tools import (
     rows,
     silent,
     slow_total,
+    total,
     wait_until,
 )
 
@@ -46,6 +47,11 @@ def compare(topology: Any, inputs: Any, made: Any, state: Any) -> None:
     plain.publish(inputs)
     assert state == plain.state
     assert made[VALUES].tolist() == plain.outputs[VALUES].tolist()
+
+
+@hr.machine(event=SUM, initial=int)
+def count_sums(state: int, key: int, sum: int) -> Any:
+    return state + 1, None
 
 
 # -- where they are ------------------------------------------------------------------------------
@@ -229,6 +235,15 @@ def test_failures_are_passed_over_by_partition() -> None:
         engine.drain(20)
         assert len(engine.dead_letters) == len(plain.failures) == 2
         compare(topology, inputs, all_of(engine), engine.state)
+
+
+@pytest.mark.parametrize("topology", [elastic(min=2), total >> count_sums])
+def test_who_is_asked_about_a_failure_cannot_wait_for_the_state(topology: Any) -> None:
+    """The process whose step failed waits for the decision, and who hears it waits for that."""
+    engine = processes(topology, on_error=lambda error, event: bool(engine.state))
+    engine.publish(rows((1, 1), (1, -1)))
+    with pytest.raises(UsageError, match="cannot be had by on_error, for which that process wait"):
+        engine.close(20)
 
 
 def test_a_failed_step_halts_all_workers() -> None:

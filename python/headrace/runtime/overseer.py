@@ -86,6 +86,7 @@ class Overseer:
 
     def add(self, stage: RemoteStage) -> None:
         self._stages.append(stage)
+        stage.heard_by = self._thread
 
     @property
     def tree(self) -> Tree | None:

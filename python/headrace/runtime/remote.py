@@ -10,7 +10,7 @@ from typing import Any
 
 from headrace.compose.layout import StageLayout
 from headrace.engine.gauges import StageGauge
-from headrace.errors import InternalError, StateError, WaitTimeout
+from headrace.errors import InternalError, StateError, UsageError, WaitTimeout
 from headrace.journal.states import decode_state, known_classes
 from headrace.machine import Machine
 from headrace.ringbuffer import Ring, liveness
@@ -73,6 +73,7 @@ class RemoteStage:
         self.finished: WorkerRun | None = None  # whose end was heard
         self.gauge: StageGauge | None = None
         self.readers_gone: Callable[[], bool] = lambda: False
+        self.heard_by: threading.Thread | None = None  # the overseer's
         self.told: WorkerRun | None = None  # who was told that its readers are gone
         self._sequence = sequence
         self._asked = 0
@@ -145,8 +146,14 @@ class RemoteStage:
     def state(self, over: Callable[[], bool] = NEVER.over) -> Any:
         """A copy of the state between two batches; waits for the worker.
 
-        Raises StateError, and WaitTimeout where it is paused and the time is `over`.
+        Raises StateError, WaitTimeout where it is paused and the time is `over`, and UsageError in
+        the thread that would hear the answer.
         """
+        if threading.current_thread() is self.heard_by:
+            raise UsageError(
+                f"the state of stage {self.name!r}, which is in another process, cannot be had by "
+                "on_error, for which that process waits"
+            )
         with self._asking:
             answer = self._last or self._ask(over)
         if answer.error:
