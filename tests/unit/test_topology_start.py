@@ -14,18 +14,21 @@ from topology_tools import (
     engine,
     events,
     front,
+    kill,
     many,
     plain,
     read,
     segments,
     stage,
     total,
+    wait_for,
     whereabouts,
 )
 
 import headrace as hr
 from headrace.compose import lay_out
 from headrace.errors import MachineError, UsageError, WorkerDied
+from headrace.runtime import overseer
 from headrace.runtime.marks import Mark, Marks
 from headrace.runtime.placing import place_stages
 
@@ -91,6 +94,30 @@ def test_cores_are_given_in_turn(place: str) -> None:
     assert made[:, 0].tolist() == [*cores, *cores]
     assert len(set(made[:, 1].tolist())) == (4 if place == "processes" else 1)
     assert sorted(os.sched_getaffinity(0)) == usable
+
+
+def test_a_bell_is_rung_for_whoever_listens_to_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that has come is heard at once, as is the end: not when somebody looks around."""
+    monkeypatch.setattr(overseer, "_LOOK_SECONDS", 20.0)
+    running = engine(front)
+    try:
+        wait_for(lambda: stage(running, "front").run.steps, 8)
+        before = stage(running, "front").run
+        kill(running, "front")
+        wait_for(lambda: stage(running, "front").run is not before, 8)
+        wait_for(lambda: stage(running, "front").run.steps, 8)
+    finally:
+        closing = threading.Thread(target=running.close, daemon=True)
+        closing.start()
+        closing.join(8)
+    assert not closing.is_alive()
+
+
+def test_the_bell_is_silent_once_it_was_heard() -> None:
+    """Or whoever listens would never sleep again."""
+    with engine(front) as running:
+        heard = running._line._overseer._heard  # type: ignore[union-attr]
+        wait_for(lambda: not heard.poll(0), 8)
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
