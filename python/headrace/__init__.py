@@ -13,8 +13,10 @@ state that they can reach: `explore`. Checking what clients saw: `Operation`, `l
 right: `headrace.reference`, and `headrace.testing` to hold machines of your own to it.
 """
 
-import lazy_loader
+import lazy_loader as _lazy_loader
 
 # `__init__.pyi` says where each name comes from. A room is imported when one of its names is first
 # used, so that a process that needs a ring does not wait for the simulator.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = _lazy_loader.attach_stub(__name__, __file__)
+
+from headrace import compose as _compose  # noqa: E402, F401 - machines get their `>>` from it

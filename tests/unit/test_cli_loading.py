@@ -114,7 +114,7 @@ def test_no_such_machine(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("one_over", "a function"), ("TRADE", "of type list"), ("hr", "of type module")],
+    [("one_over", "a function"), ("TRADE", "of type list"), ("hr", "a module")],
 )
 def test_what_is_no_machine(name: str, what: str) -> None:
     told = fails(f"machines.py:{name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -77,10 +78,11 @@ def test_a_mixture_of_threads_and_processes() -> None:
         ({"place": "processes", "start_method": "thread"}, "start_method is 'thread'; this sys"),
     ],
 )
-def test_what_is_refused(options: Any, words: str) -> None:
+def test_what_is_refused(options: Any, words: str, ring_name: Callable[[], str]) -> None:
+    name = ring_name()
     with pytest.raises(UsageError, match=words):
-        hr.Engine(TOPOLOGY, name="refused", **options)
-    assert segments("refused") == []
+        hr.Engine(TOPOLOGY, name=name, **options)
+    assert segments(name) == []
 
 
 @pytest.mark.parametrize("place", ["threads", "processes"])

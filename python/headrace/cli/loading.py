@@ -199,6 +199,8 @@ def _machine(found: Any, application: str) -> Machine | Topology:
 
 
 def _kind_of(found: Any) -> str:
+    if isinstance(found, ModuleType):
+        return "a module"
     return "a function" if callable(found) else f"of type {type(found).__name__}"
 
 
