@@ -16,6 +16,7 @@ GATHERED = "unit/test_topology_gathering.py::test_"
 LAID_OUT = "unit/test_topology_layout.py::test_"
 RUN = "unit/test_topology_engine.py::test_"
 DEATHS = "crash/test_topology_deaths.py::test_"
+POISON = "crash/test_topology_poison.py::test_"
 STARTED = "unit/test_topology_start.py::test_"
 FULL = "unit/test_engine_full.py::test_"
 PAUSED = "unit/test_pauses.py::test_"
@@ -134,19 +135,19 @@ TOPOLOGY_MUTANTS = [
     Planted(
         "successor not told to be careful", "poison is blamed on the event its batch began with",
         WORKER, "            self._stage.be_careful()\n", "            pass\n",
-        DEATHS + "poison_in_the_middle_of_a_batch_is_found"),
+        POISON + "poison_in_the_middle_of_a_batch_is_found"),
     Planted(
         "next event blamed", "an innocent event is put aside", OVERSEER,
         "            stage.poison[sequence] =", "            stage.poison[sequence + 1] =",
-        DEATHS + "poison_becomes_a_dead_letter"),
+        POISON + "poison_becomes_a_dead_letter"),
     Planted(
         "idle deaths are of the next event", "who was killed while idle blames what comes", REMOTE,
         "        return self.has_more and not full\n", "        return not full\n",
-        DEATHS + "who_has_nothing_to_step_over_does_not_die_of_the_next_event"),
+        POISON + "who_has_nothing_to_step_over_does_not_die_of_the_next_event"),
     Planted(
         "waiting deaths are of an event", "who waited for room when it was killed is blamed",
         REMOTE, "        return self.has_more and not full\n", "        return self.has_more\n",
-        DEATHS + "who_waits_for_room_does_not_die_of_its_event"),
+        POISON + "who_waits_for_room_does_not_die_of_its_event"),
     Planted(
         "stopped deaths are of an event", "who was stopped with another one blames its event",
         OVERSEER, " and not (run.stopping or run.killed)\n", "\n",
@@ -158,7 +159,7 @@ TOPOLOGY_MUTANTS = [
     Planted(
         "letter told twice is two", "a dead worker's letter is there again",
         PYTHON + "runtime/failures.py", "        if which in self._put:\n", "        if False:\n",
-        DEATHS + "a_letter_is_kept_once_although_it_is_told_twice"),
+        POISON + "a_letter_is_kept_once_although_it_is_told_twice"),
     Planted(
         "outputs wait for somebody", "stages in processes stand still while nobody asks", OVERSEER,
         "            self.tend()\n", "            pass\n",

@@ -66,7 +66,7 @@ def reinject(app: str = "mended.py:inverse") -> tuple[str, ...]:
 def test_list() -> None:
     fill("inverse_then_large")
     told = succeeds("dead-letters", "dead/").stdout.splitlines()
-    assert told[0].split() == ["letter", "event", "machine", "when", "(UTC)", "error", "fate"]
+    assert told[0].split() == ["letter", "event", "stage", "when", "(UTC)", "error", "fate"]
     found = {" ".join(line.split()[1:3]): line for line in told[1:]}
     assert set(found) == {"1 inverse", "3 inverse", "1 large"}
     assert "ZeroDivisionError: float division by zero" in found["3 inverse"]
@@ -91,7 +91,7 @@ def test_show() -> None:
     told = succeeds("dead-letters", "dead", "--show", 1).stdout
     for wanted in (
         "letter 1 ",
-        "machine inverse, version 1 ",
+        "machine inverse, version 1 stage inverse ",
         "event 3, of input 3, published 20",
         "retries 0 fate waiting error ZeroDivisionError: float division by zero",
         "field value account 10 amount 0.0",

@@ -107,7 +107,7 @@ def _list(console: Console, letters: DeadLetters, *, as_json: bool) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("letter", justify="right")
     table.add_column("event", justify="right")
-    for name in ("machine", "when (UTC)", "error", "fate"):
+    for name in ("stage", "when (UTC)", "error", "fate"):
         table.add_column(name, no_wrap=name != "error")
     for letter in letters:
         error = letter.error
@@ -116,7 +116,7 @@ def _list(console: Console, letters: DeadLetters, *, as_json: bool) -> None:
         table.add_row(
             f"{letter.number:,}",
             f"{letter.sequence:,}",
-            escape(letter.machine),
+            escape(letter.stage),
             time_text(letter.time_ns, 0),
             escape(error),
             f"[{_COLOURS.get(letter.fate, 'cyan')}]{escape(_fate(letter))}[/]",
@@ -144,6 +144,7 @@ def _show(console: Console, letter: Letter, *, as_json: bool) -> None:
     told = {
         "letter": f"{letter.number:,}",
         "machine": f"{letter.machine}{version}",
+        "stage": letter.stage,
         "event": f"{letter.sequence:,}, of input {letter.origin:,}{came}",
         "failed": f"{time_text(letter.time_ns, 6)} UTC",
         "retries": f"{letter.retries:,}",
@@ -167,6 +168,7 @@ def _as_json(letter: Letter) -> dict[str, Any]:
     return {
         "letter": letter.number,
         "machine": letter.machine,
+        "stage": letter.stage,
         "version": letter.version,
         "sequence": letter.sequence,
         "origin": letter.origin,

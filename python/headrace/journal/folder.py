@@ -7,6 +7,7 @@
     NAME.new                                  one of these that is being made
     kept/                                     copies of what was cut off or put aside
     outputs/                                  the journal of outputs, a folder like this one
+    poison/                                   dead letters: events that killed who stepped over them
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ LOCK = "lock"
 KEPT = "kept"
 UNFINISHED = ".new"  # behind the name of a file that is being made
 OUTPUTS = "outputs"
+POISON = "poison"
 _SEGMENT = re.compile(r"(\d{10})-(\d{20})\.segment")
 _SNAPSHOT = re.compile(r"(\d{20})\.snapshot")
 

@@ -99,7 +99,7 @@ class LetterBox:
             number = len(self)
             texts = {
                 name: _clean(getattr(failed, name))
-                for name in ("machine", "version", "error", "message", "traceback")
+                for name in ("machine", "stage", "version", "error", "message", "traceback")
             }
             note = msgspec.structs.replace(failed, sequence=self._writer.sequence, **texts)
             what = f"the dead letter of event {sequence:,} of machine {failed.machine!r}"

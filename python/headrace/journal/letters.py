@@ -78,8 +78,9 @@ class Letter:
 
     number: int  # in the dead-letter journal, from 0
     machine: str
+    stage: str  # that it is; in a shard with a number, as in match.0; the machine in old letters
     version: str
-    sequence: int  # of the event, in the ring of that machine
+    sequence: int  # of the event, in what that stage reads
     origin: int  # the engine's own input that it descends from
     event: Records  # one event, an array of length 1
     input_time_ns: int  # when the input was published, since 1970; -1: not known
@@ -163,6 +164,7 @@ class Fates:
         return Letter(
             number=number,
             machine=note.machine,
+            stage=note.stage or note.machine,
             version=note.version,
             sequence=fate.event_sequence,
             origin=note.origin,

@@ -169,20 +169,6 @@ class Engine(Reinjecting):
                 self._journaling.join(Deadline(ABANDON_SECONDS))
             raise
 
-    def _on_failure(self, error: StepError, event: Records) -> bool:
-        """A step failed, says its stage's thread; whether to go on with the next event."""
-        self._answers.fail(error.origin, error)
-        call = self._calls.get(error.origin)
-        if call is not None:
-            call.error = error
-            if error.deaths:  # or it would kill again whoever steps over the journal
-                self._failures.put_aside(error, event, error.deaths)
-            return True
-        if self._failures.put_aside(error, event, error.deaths):
-            return True
-        self._failures.halt(error)
-        return False
-
     # What users call.
 
     def publish(

@@ -227,7 +227,8 @@ class Overseer:
         try:
             go_on = self._on_failure(messages.step_error(told, fields), event)
             if go_on and told.deaths:  # whoever comes next must not die of it while it recovers
-                stage.spec.passed_over.add(stage.machine.name, told.sequence, told.event)
+                passed_over = stage.spec.passed_over
+                passed_over.add(stage.state_name, told.sequence, told.event, told.deaths)
             return go_on
         except BaseException as error:  # a user's function that decides
             self._on_crash(error)

@@ -19,7 +19,8 @@ import xxhash
 
 from headrace.compose.rows import positioned
 from headrace.engine import Stepper
-from headrace.errors import PoisonEvent, RingClosed, StepError
+from headrace.errors import RingClosed, StepError
+from headrace.replay import poison_error
 from headrace.ringbuffer import Ring
 from headrace.runtime.pace import Pace
 from headrace.runtime.sources import Batch, Source
@@ -175,6 +176,7 @@ class Stage:
                 start = end
                 continue
             start = failure.sequence - batch.first
+            failure.stage = self.name
             failure.origin = batch.origin(start)
             failure.time_ns = batch.time_ns(start)
             self.done = failure.sequence  # before anybody can hear of the failure
@@ -246,19 +248,6 @@ class Stage:
 
     def _refuse_poison(self, batch: Batch, start: int) -> StepError:
         """The failure of an event that has killed whoever stepped over it."""
-        sequence = batch.first + start
-        values = batch.event(start)[0].tolist()
-        names = self.machine.event.names
-        event = dict(zip(names, values, strict=True)) if names else {"value": values}
+        self.at = sequence = batch.first + start
         deaths = self.poison[sequence]
-        self.at = sequence
-        error = StepError(
-            f"machine {self.machine.name!r}: event {sequence} {event} has killed its worker "
-            f"{deaths} times ({self.machine.source}); the state is that before it",
-            sequence=sequence,
-            event=event,
-            machine=self.machine.name,
-        )
-        error.deaths = deaths
-        error.__cause__ = PoisonEvent(f"the worker process died at this event {deaths} times")
-        return error
+        return poison_error(self.machine, self.name, sequence, batch.event(start), deaths)
