@@ -133,8 +133,8 @@ def test_wrong_use(arguments: list[object], wanted: str) -> None:
 
 def test_no_dead_letters_there() -> None:
     fill()
-    assert "there is no journal" in refused("dead-letters", "nowhere")
-    assert "j is a journal of" in refused("dead-letters", "j")
+    assert "there is no dead-letter journal" in refused("dead-letters", "nowhere")
+    assert "j holds no dead letters: it is the journal of" in refused("dead-letters", "j")
 
 
 def test_damage_is_told() -> None:

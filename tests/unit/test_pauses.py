@@ -6,7 +6,9 @@ import logging
 from typing import Any
 
 import pytest
+from topology_tools import front
 
+import headrace as hr
 from headrace.errors import UsageError
 from headrace.ringbuffer import liveness
 from headrace.runtime.pauses import LOOK_SECONDS, PauseWatch
@@ -134,4 +136,4 @@ def test_who_is_not_looked_at(states: dict[int, str]) -> None:
 @pytest.mark.parametrize("wrong", [-1, "soon", True, [1.0]])
 def test_what_is_no_bound(wrong: Any) -> None:
     with pytest.raises(UsageError, match="paused_max is seconds that a worker may be paused"):
-        PauseWatch(wrong)
+        hr.Engine(front, paused_max=wrong)

@@ -76,6 +76,9 @@ def test_a_mixture_of_threads_and_processes() -> None:
         ({"cores": 0}, r"cores are the numbers of cores, as \[0, 1\], not 0"),
         ({"cores": ["0"]}, "cores names core '0'"),
         ({"place": "processes", "start_method": "thread"}, "start_method is 'thread'; this sys"),
+        ({"start_method": "thread"}, "start_method is 'thread'; this system has fork, spawn"),
+        ({"supervisor": "one_for_one"}, "supervisor is a hr.Supervisor without children"),
+        ({"paused_max": "soon"}, "paused_max is seconds that a worker may be paused"),
     ],
 )
 def test_what_is_refused(options: Any, words: str, ring_name: Callable[[], str]) -> None:

@@ -246,7 +246,8 @@ DEAD_LETTERS = paragraphs(
     """
     List the events that a machine could not step over, show one, publish some again.
 
-    DIR is that of [bold]Engine(..., dead_letters=DIR)[/]. Letters are counted from 0. Each is
+    DIR is that of [bold]Engine(..., dead_letters=DIR)[/]; events that have killed workers are in
+    the folder [bold]poison[/] of their journal, too. Letters are counted from 0. Each is
     waiting, until it is reinjected (published again), discarded, or stepped (by a mended machine,
     when its journal was opened again). An engine may be at work while they are listed or shown.
 

@@ -76,7 +76,7 @@ def list_segments(disk: Disk, folder: str) -> list[tuple[int, int]]:
     return found
 
 
-def no_journal(disk: Disk, folder: str) -> JournalNotFound:
+def no_journal(disk: Disk, folder: str, kind: str = "journal") -> JournalNotFound:
     """Why there is no journal, as an error."""
     path, _, name = folder.rpartition("/")
     try:
@@ -88,7 +88,7 @@ def no_journal(disk: Disk, folder: str) -> JournalNotFound:
         what = "it is a file, and a journal is a folder"
         if is_own(name) and path:
             what = f"it is a file of the journal {path}"
-    return JournalNotFound(f"{folder}: there is no journal: {what}")
+    return JournalNotFound(f"{folder}: there is no {kind}: {what}")
 
 
 def list_snapshots(disk: Disk, folder: str) -> list[int]:

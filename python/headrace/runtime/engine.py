@@ -116,10 +116,10 @@ class Engine(Reinjecting):
         self._recovered: list[Records] = []  # outputs made again, and not taken yet
         settings = None if journal is None else as_journal(journal)
         self._answers = Answers(CLIENTS_MAX if settings is None else settings.clients_max)
-        self._letters = None if dead_letters is None else KeptLetters(dead_letters, layout)
         setup = Setup(
             step, capacity, wait, name, keep_outputs, start_method, supervisor, paused_max
         )
+        self._letters = None if dead_letters is None else KeptLetters(dead_letters, layout)
         self._opening: Opening | None = None
         try:
             self._open(settings, setup, layout, placement)

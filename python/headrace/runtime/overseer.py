@@ -24,7 +24,6 @@ from headrace.errors import (
     HeadraceError,
     StartFailed,
     StepError,
-    UsageError,
     WorkerDied,
 )
 from headrace.ringbuffer import liveness
@@ -52,7 +51,7 @@ class Overseer:
     """Hears the workers of an engine, whose supervisor starts them, and starts them again.
 
     Of `setup` it takes how processes start, how often they may be started again, and for how long
-    they may be paused. Raises UsageError.
+    they may be paused.
     """
 
     def __init__(
@@ -62,15 +61,8 @@ class Overseer:
         on_crash: Callable[[BaseException], None],
         moved: Callable[[], None],
     ) -> None:
-        try:
-            self._context: Any = multiprocessing.get_context(setup.start_method)
-        except ValueError:
-            known = ", ".join(multiprocessing.get_all_start_methods())
-            raise UsageError(
-                f"start_method is {setup.start_method!r}; this system has {known}"
-            ) from None
+        self._context: Any = multiprocessing.get_context(setup.start_method)
         self._given = setup.supervisor or Supervisor("one_for_one", (), INTENSITY, PERIOD_SECONDS)
-        check_supervisor(self._given)
         self._on_failure = on_failure
         self._on_crash = on_crash
         self._moved = moved
@@ -278,12 +270,3 @@ class Overseer:
 
 def _nothing() -> None:
     """There is nothing else."""
-
-
-def check_supervisor(supervisor: Supervisor) -> None:
-    """Raise UsageError unless it can be that of an engine's workers."""
-    if not isinstance(supervisor, Supervisor) or supervisor.children or supervisor.is_simple:
-        raise UsageError(
-            "supervisor is a hr.Supervisor without children: its strategy, intensity and period "
-            f"are for the engine's workers; it was {supervisor!r}"
-        )
