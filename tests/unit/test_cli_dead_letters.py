@@ -133,7 +133,9 @@ def test_wrong_use(arguments: list[object], wanted: str) -> None:
 
 def test_no_dead_letters_there() -> None:
     fill()
-    assert "there is no dead-letter journal" in refused("dead-letters", "nowhere")
+    assert "there is no journal" in refused("dead-letters", "nowhere")
+    Path("empty").mkdir()
+    assert "there is no dead-letter journal" in refused("dead-letters", "empty")
     assert "j holds no dead letters: it is the journal of" in refused("dead-letters", "j")
 
 
