@@ -28,6 +28,8 @@ from topology_tools import (
 
 import headrace as hr
 from headrace.errors import PoisonEvent, StepError, WaitTimeout
+from headrace.journal.check import WHOLE, check
+from headrace.ports import LocalDisk
 
 POISON = (3, 666)  # front kills its process
 
@@ -159,6 +161,9 @@ def test_poison_is_a_failed_step_to_replays_and_histories(tmp_path: Path) -> Non
         assert (moment.state, moment.error.deaths) == ((1, 1), 3)
 
     in_a_process(replayed)
+    for folder in (tmp_path, tmp_path / "poison"):
+        found = check(LocalDisk(), str(folder))
+        assert (found.level, found.findings) == (WHOLE, [])
 
 
 def test_poison_halts_each_time_until_the_machine_is_mended(tmp_path: Path) -> None:
