@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,6 +119,29 @@ def test_a_bell_is_rung_for_whoever_listens_to_workers(monkeypatch: pytest.Monke
         closing.start()
         closing.join(8)
     assert not closing.is_alive()
+
+
+NO_FILE = """
+import sys
+sys.path.append(sys.argv[1])
+from topology_tools import *
+try:
+    running = engine(front, start_method="spawn", supervisor=strict(0))
+    running.call((1, 1), timeout=60)
+except hr.errors.WorkerDied as error:
+    print(error)
+"""
+
+
+def test_a_worker_that_cannot_import_the_main_module() -> None:
+    """As of a script on the standard input, or one that makes its engine on import."""
+    tests = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-", tests], input=NO_FILE, capture_output=True, text=True, timeout=90,
+        check=False,
+    )  # fmt: skip
+    assert "it never began to run, and what it has printed says why" in done.stdout, done.stderr
+    assert "below if __name__ == '__main__':" in done.stdout
 
 
 def test_the_bell_is_silent_once_it_was_heard() -> None:

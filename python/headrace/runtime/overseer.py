@@ -246,6 +246,16 @@ class Overseer:
         detail = f"exit code {code} at event {sequence:,}{run.crash}"
         run.ending.ended(Exit("killed" if code is not None and code < 0 else "error", detail))
 
+    def _what_to_do(self, run: WorkerRun) -> str:
+        method = self._context.get_start_method()
+        if run.steps or run.crash or method == "fork":
+            return "hr.Engine(supervisor=hr.Supervisor(...)) says how often it may"
+        return (
+            f"it never began to run, and what it has printed says why. With start_method={method!r} "
+            "each worker imports the main module: that must be a file, and what makes engines in "
+            "it must stand below if __name__ == '__main__':"
+        )
+
     def _tree_ended(self, reason: Exit) -> None:
         """The supervisor has stopped, or given up: whoever has not ended by then never will."""
         gone = [stage for stage in self._stages if not stage.stopped]
@@ -253,7 +263,7 @@ class Overseer:
             stage, run = self._last_dead
             error = WorkerDied(
                 f"stage {stage.name!r} has lost its worker too often: {reason.detail}; "
-                "hr.Engine(supervisor=hr.Supervisor(...)) says how often it may",
+                + self._what_to_do(run),
                 stage.name,
                 run.process.exitcode,
             )
