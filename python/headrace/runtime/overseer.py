@@ -251,9 +251,9 @@ class Overseer:
         if run.steps or run.crash or method == "fork":
             return "hr.Engine(supervisor=hr.Supervisor(...)) says how often it may"
         return (
-            f"it never began to run, and what it has printed says why. With start_method={method!r} "
-            "each worker imports the main module: that must be a file, and what makes engines in "
-            "it must stand below if __name__ == '__main__':"
+            "it never began to run, and what it has printed says why. With start_method="
+            f"{method!r} each worker imports the main module: that must be a file, and what makes "
+            "engines in it must stand below if __name__ == '__main__':"
         )
 
     def _tree_ended(self, reason: Exit) -> None:
