@@ -25,8 +25,11 @@ from topology_tools import (
     total,
     wait_for,
 )
+from typer.testing import CliRunner
 
 import headrace as hr
+from headrace.cli import app as headrace
+from headrace.debugger.page_stretch import read_stretch
 from headrace.errors import PoisonEvent, StepError, WaitTimeout
 from headrace.journal.check import WHOLE, check
 from headrace.ports import LocalDisk
@@ -164,6 +167,23 @@ def test_poison_is_a_failed_step_to_replays_and_histories(tmp_path: Path) -> Non
     for folder in (tmp_path, tmp_path / "poison"):
         found = check(LocalDisk(), str(folder))
         assert (found.level, found.findings) == (WHOLE, [])
+
+
+def test_poison_in_pages_and_tests_of_a_stretch(tmp_path: Path) -> None:
+    fill(tmp_path / "j")
+    (tmp_path / "app.py").write_text("from topology_tools import *\npipeline = front >> total\n")
+    journal, app = str(tmp_path / "j"), f"{tmp_path}/app.py:pipeline"
+
+    def shown() -> None:
+        page = read_stretch(hr.History(journal, front >> total), 0, 4)
+        assert [len(each.failures) for each in page.happened] == [0, 1, 0, 0]
+        to_test = CliRunner().invoke(headrace, ["journal", "to-test", journal, app])
+        assert to_test.exit_code == 2
+        assert "input 1 has killed whoever stepped over it" in to_test.stderr
+        to_test = CliRunner().invoke(headrace, ["journal", "to-test", journal, app, "--from", "2"])
+        assert to_test.exit_code == 0
+
+    in_a_process(shown)
 
 
 def test_poison_halts_each_time_until_the_machine_is_mended(tmp_path: Path) -> None:
