@@ -116,6 +116,18 @@ def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
         time.sleep(0.002)
 
 
+def kill_and_wait(running: hr.Engine, name: str) -> None:
+    """Kill the worker of a stage, and wait until its successor steps."""
+    before = stage(running, name).run
+    kill(running, name)
+    wait_for(lambda: stage(running, name).run is not before and stage(running, name).run.steps)
+
+
+def strict(intensity: int) -> hr.Supervisor:
+    """So many restarts and no more."""
+    return hr.Supervisor("one_for_one", (), intensity, 60.0)
+
+
 def gone(pid: int) -> bool:
     """Whether a process has ended, be it that nobody has asked for its exit code."""
     try:

@@ -40,8 +40,9 @@ class StepError(HeadraceError):
 
     `sequence`: of the event, in the ring of its machine; `origin`: of the engine's own input that
     it descends from; `time_ns`: when that was published, -1 if it is not known; `event`: its
-    fields; `machine`: its name; `partial`: output records of the events before it in the same
-    batch, or None.
+    fields; `machine`: its name; `stage`: that of its stage, which in a shard has a number behind
+    it (match.0); `deaths`: how many workers the event has killed; `partial`: output records of the
+    events before it in the same batch, or None.
     """
 
     def __init__(
@@ -55,10 +56,10 @@ class StepError(HeadraceError):
     ) -> None:
         super().__init__(message)
         self.sequence = self.origin = sequence
-        self.deaths = 0  # how many workers it has killed
+        self.deaths = 0
         self.time_ns = -1
         self.event = event
-        self.machine = machine
+        self.machine = self.stage = machine
         self.partial = partial
 
     def __str__(self) -> str:

@@ -15,17 +15,16 @@ from typing import Any
 
 import pytest
 from topology_tools import (
-    EVENT,
     engine,
     events,
     front,
     gone,
     kill,
-    plain,
-    read,
+    kill_and_wait,
     segments,
     slow,
     stage,
+    strict,
     total,
     wait_for,
 )
@@ -33,8 +32,6 @@ from topology_tools import (
 import headrace as hr
 from headrace.errors import (
     JournalFailed,
-    PoisonEvent,
-    StepError,
     UsageError,
     WaitTimeout,
     WorkerDied,
@@ -42,11 +39,6 @@ from headrace.errors import (
 from headrace.metrics.watching import Watcher, as_json
 
 ROOT = Path(__file__).resolve().parents[2]
-POISON = (3, 666)  # front kills its process
-
-
-def strict(intensity: int) -> hr.Supervisor:
-    return hr.Supervisor("one_for_one", (), intensity, 60.0)
 
 
 # -- calls in flight -----------------------------------------------------------------------------
@@ -138,141 +130,6 @@ def test_a_worker_that_is_paused_too_long_is_replaced(tmp_path: Path) -> None:
         assert gone(pid)
 
 
-# -- poison --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("topology", [front >> total, hr.shard(front, n=2) >> total])
-def test_poison_becomes_a_dead_letter(topology: Any) -> None:
-    inputs = events(40)
-    inputs[20] = POISON
-    with engine(topology, on_error="dead_letter", capacity=64) as running:
-        running.publish(inputs)
-        running.drain(60)
-        (letter,) = running.dead_letters
-        assert (letter.sequence, letter.machine, letter.retries) == (20, "front", 3)
-        assert letter.event.tolist() == [POISON]
-        assert "event 20 {'key': 3, 'value': 666} has killed its worker 3 times" in str(
-            letter.error
-        )
-        # Without a journal each death of `front` set its state back, and none of those behind it.
-        assert len(read(running)) == 39
-        assert running.state["total"] if isinstance(running.state, dict) else running.state[1]
-
-
-def test_poison_in_the_middle_of_a_batch_is_found() -> None:
-    """The first death is somewhere in a batch; from then on events are taken one at a time."""
-    inputs = events(900)
-    inputs["value"] %= 100
-    inputs[850] = POISON
-    four = strict(4)  # one to learn of it, three to know it
-    with engine(front >> total, on_error="dead_letter", capacity=1024, supervisor=four) as running:
-        running.publish(inputs)
-        running.drain(60)
-        assert [each.sequence for each in running.dead_letters] == [850]
-
-
-def test_poison_halts() -> None:
-    running = engine(front >> total)
-    running.publish([(1, 1), POISON, (1, 2)])
-    with pytest.raises(StepError, match="has killed its worker 3 times") as told:
-        running.drain(60)
-    assert type(told.value.__cause__).__name__ == "WorkerError"
-    assert PoisonEvent.__name__ in str(told.value.__cause__)
-    with pytest.raises(StepError, match="has killed its worker 3 times"):
-        running.close(20)
-    assert [each["value"].tolist() for each in _until_failure(running)] == [[1]]
-
-
-def _until_failure(running: hr.Engine) -> list[Any]:
-    made = []
-    with pytest.raises(StepError):
-        made.extend(each.copy() for each in running.outputs())
-    return made
-
-
-def test_poison_of_a_call_is_told_to_its_caller() -> None:
-    with engine(front >> total) as running:
-        with pytest.raises(StepError, match="has killed its worker 3 times"):
-            running.call(POISON, timeout=60)
-        assert running.call((0, 1), timeout=20)["value"].tolist() == [1]
-
-
-def test_poison_in_a_journal_is_passed_over_when_it_is_opened(tmp_path: Path) -> None:
-    """Or it would kill whoever opens it."""
-    options: Any = {
-        "on_error": "dead_letter", "journal": tmp_path / "j", "dead_letters": tmp_path / "d",
-    }  # fmt: skip
-    with engine(front >> total, **options) as running:
-        running.publish([(1, 1), POISON, (1, 2)])
-        running.drain(60)
-        assert running.state == (2, 3), "the journal has what came before it"
-        kill(running, "front")
-        running.call((1, 3), timeout=20)
-    for _ in range(2):
-        with engine(front >> total, **options) as running:
-            assert running.state == (3, 6)
-    (letter,) = hr.DeadLetters(tmp_path / "d")
-    assert (letter.sequence, letter.retries, letter.fate) == (1, 3, "waiting")
-
-
-def test_who_has_nothing_to_step_over_does_not_die_of_the_next_event() -> None:
-    with engine(front >> total, on_error="dead_letter", supervisor=strict(100)) as running:
-        running.call((0, 1), timeout=20)
-        for _ in range(4):
-            _kill_and_wait(running, "total")
-        running.call((0, 2), timeout=20)
-        assert running.dead_letters == ()
-
-
-def test_who_waits_for_room_does_not_die_of_its_event() -> None:
-    topology = front >> plain >> total
-    with engine(topology, on_error="dead_letter", capacity=4, supervisor=strict(100)) as running:
-        inputs = events(20, 1)
-        held = kill(running, "total", signal.SIGSTOP)
-        with pytest.raises(WaitTimeout) as told:
-            running.publish(inputs, timeout=0.3)
-        for _ in range(4):
-            _kill_and_wait(running, "plain")
-        os.kill(held, signal.SIGCONT)
-        running.publish(inputs[told.value.published :], timeout=20)  # type: ignore[attr-defined]
-        running.drain(20)
-        assert running.dead_letters == ()
-        assert len(read(running)) == sum(int(each) % 3 for each in inputs["value"])
-
-
-def _kill_and_wait(running: hr.Engine, name: str) -> None:
-    before = stage(running, name).run
-    kill(running, name)
-    wait_for(lambda: stage(running, name).run is not before and stage(running, name).run.steps)
-
-
-def test_a_letter_is_kept_once_although_it_is_told_twice() -> None:
-    """A worker that has failed, and told it, may die before it is past its batch."""
-
-    @hr.machine(event=EVENT, output=EVENT, initial=int)
-    def fails(state, key, value):  # type: ignore[no-untyped-def]
-        if value == 500:
-            raise ValueError(value)
-        if value == 501:
-            time.sleep(0.2)
-        return state, (key, value)
-
-    with engine(fails, on_error="dead_letter", capacity=2048) as running:
-        told: list[int] = []
-        put_aside = running._failures.put_aside
-        running._failures.put_aside = lambda *which: (  # type: ignore[method-assign]
-            told.append(which[0].sequence) or put_aside(*which)  # type: ignore[func-returns-value]
-        )
-        running.publish(events(510), timeout=20)
-        wait_for(lambda: told)
-        time.sleep(0.05)
-        kill(running, "fails")
-        running.drain(20)
-        assert told == [500, 500], "or this test is of nothing"
-        assert [each.sequence for each in running.dead_letters] == [500]
-        assert read(running)["value"].tolist() == [each for each in range(510) if each != 500]
-
-
 # -- giving up -----------------------------------------------------------------------------------
 
 
@@ -319,7 +176,7 @@ def test_a_strategy_that_stops_others_blames_no_event() -> None:
         running.publish([(0, 400)])
         for _ in range(4):
             wait_for(lambda: stage(running, "slow").run.steps)
-            _kill_and_wait(running, "total")
+            kill_and_wait(running, "total")
         running.drain(20)
         assert running.dead_letters == ()
 

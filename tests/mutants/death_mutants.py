@@ -13,8 +13,11 @@ FENCING = "unit/test_ring_fencing.py::test_"
 HEADER = "unit/test_ring_header.py::test_"
 PAUSED = "crash/test_ring_paused.py::test_"
 
-BARRIER, BURIAL, ENTRIES, LIVENESS, SEQUENCER = (RING + name for name in (
-    "barrier.pxd", "burial.pyx", "entries.pyx", "liveness.py", "sequencer.pxd"))  # fmt: skip
+WAITING = "unit/test_ring_wait.py::test_"
+
+BARRIER, BURIAL, ENTRIES, LIVENESS, SEQUENCER, WAITS = (RING + name for name in (
+    "barrier.pxd", "burial.pyx", "entries.pyx", "liveness.py", "sequencer.pxd",
+    "waiting.pyx"))  # fmt: skip
 
 DEATH_MUTANTS = [
     # -- the dead --------------------------------------------------------------------------------
@@ -139,4 +142,14 @@ DEATH_MUTANTS = [
         "nobody looks", "who waits for room does not repair what holds it up", BURIAL,
         "    if needs_repair(segment):\n", "    if False:\n",
         FENCING + "a_join_that_was_cut_short_has_never_been"),
+    Planted(
+        "who waits does not look", "a dead producer's claim is waited for, for ever", WAITS,
+        "        PyErr_CheckSignals()\n        if burier is not None:\n            burier()\n",
+        "        PyErr_CheckSignals()\n",
+        WAITING + "who_waits_for_ever_looks_for_the_dead"),
+    Planted(
+        "long naps", "a dead producer is noticed after 100 ms and more", WAITS,
+        "    wait.nap_ns_max = NAP_NS_MAX if burier is None else BURIAL_NAP_NS_MAX\n",
+        "    wait.nap_ns_max = NAP_NS_MAX\n",
+        WAITING + "who_waits_looks_for_the_dead_each_20_ms"),
 ]  # fmt: skip

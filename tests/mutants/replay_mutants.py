@@ -9,11 +9,15 @@ ENGINE = "unit/test_engine_journal.py::test_"
 PAST = "unit/test_history.py::test_"
 REPLAY_TESTS = "unit/test_replay.py::test_"
 CHANGES_TESTS = "unit/test_changes.py::test_"
+PASSED = "unit/test_passed_over.py::test_"
+POISON = "crash/test_topology_poison.py::test_"
+RUNTIME = PYTHON + "runtime/"
 
-FOLD, REPLAY, HISTORY, BRANCH, CHANGES, PARTING, SOURCE, STRETCH = (
+FOLD, NET_FOLD, REPLAY, HISTORY, BRANCH, CHANGES, PARTING, SOURCE, STRETCH = (
     f"{PYTHON}replay/{name}.py"
-    for name in
-    ("fold", "replay", "history", "branch", "changes", "parting", "source", "stretch")
+    for name in (
+        "fold", "net_fold", "replay", "history", "branch", "changes", "parting", "source", "stretch"
+    )
 )  # fmt: skip
 
 REPLAY_MUTANTS = [
@@ -141,4 +145,48 @@ REPLAY_MUTANTS = [
         "state given is changed", "a test of an incident spoils what it begins with", STRETCH,
         "[copy_state(each) for each in states]", "list(states)",
         "unit/test_journal_to_test.py::test_states_of_all_kinds"),
+    # -- what is not stepped over ----------------------------------------------------------------
+    Planted(
+        "copies are one", "what one copy of a machine has failed at, all pass over", FOLD,
+        "        if stage in names:\n", "        if False:\n",
+        PASSED + "copies_of_a_machine_are_told_apart"),
+    Planted(
+        "letters without a stage", "what was kept before stages were named is stepped over", FOLD,
+        "            if each.name == machine:\n", "            if False:\n",
+        PASSED + "where_no_stage_is_named_it_is_all_of_the_machine"),
+    Planted(
+        "poison is silent", "an engine that was halted by poison goes past it", FOLD,
+        "sequence, event, deaths) if deaths else None", "sequence, event, deaths) and None",
+        PASSED + "what_has_killed_is_a_failed_step"),
+    Planted(
+        "poison of others", "each copy of a machine is told to have died", NET_FOLD,
+        "            elif select is None or len(select):\n", "            else:\n",
+        PASSED + "what_has_killed_is_a_failed_step"),
+    Planted(
+        "letters of copies are one", "one of two events that failed is lost",
+        RUNTIME + "failures.py",
+        "which = error.stage, error.sequence", "which = error.machine, error.sequence",
+        PASSED + "one_event_in_two_copies_is_two_letters"),
+    Planted(
+        "kept letters of copies are one", "one of two events that failed is not kept",
+        RUNTIME + "kept_letters.py",
+        "    return letter.stage, letter.sequence", "    return letter.machine, letter.sequence",
+        PASSED + "a_letter_that_is_discarded_is_passed_over_by_its_stage_alone"),
+    Planted(
+        "old letters are written anew", "an event has two letters, and the old one is done with",
+        RUNTIME + "kept_letters.py",
+        "                key = each.machine, *key[1:]\n", "                pass\n",
+        PASSED + "letters_from_before_stages_were_named"),
+    Planted(
+        "poison not kept", "whoever opens the journal dies of it", RUNTIME + "calling.py",
+        "            self._journaling.keep_poison(error, event)\n", "            pass\n",
+        POISON + "poison_is_a_failed_step_to_who_steps_over_its_journal"),
+    Planted(
+        "poison not read", "whoever opens the journal dies of it", RUNTIME + "opening.py",
+        "            self.fold.refuse(read_poison(", "            (lambda _: None)(read_poison(",
+        POISON + "poison_is_a_failed_step_to_who_steps_over_its_journal"),
+    Planted(
+        "poison replayed", "whoever replays the journal dies of it", SOURCE,
+        "        fold.refuse(read_poison(", "        (lambda _: None)(read_poison(",
+        POISON + "poison_is_a_failed_step_to_replays_and_histories"),
 ]  # fmt: skip

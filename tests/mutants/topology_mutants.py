@@ -16,6 +16,13 @@ GATHERED = "unit/test_topology_gathering.py::test_"
 LAID_OUT = "unit/test_topology_layout.py::test_"
 RUN = "unit/test_topology_engine.py::test_"
 DEATHS = "crash/test_topology_deaths.py::test_"
+POISON = "crash/test_topology_poison.py::test_"
+STARTED = "unit/test_topology_start.py::test_"
+FULL = "unit/test_engine_full.py::test_"
+PAUSED = "unit/test_pauses.py::test_"
+CALLING = PYTHON + "runtime/calling.py"
+PACE = PYTHON + "runtime/pace.py"
+PAUSES = PYTHON + "runtime/pauses.py"
 
 TOPOLOGY_MUTANTS = [
     Planted(
@@ -128,19 +135,19 @@ TOPOLOGY_MUTANTS = [
     Planted(
         "successor not told to be careful", "poison is blamed on the event its batch began with",
         WORKER, "            self._stage.be_careful()\n", "            pass\n",
-        DEATHS + "poison_in_the_middle_of_a_batch_is_found"),
+        POISON + "poison_in_the_middle_of_a_batch_is_found"),
     Planted(
         "next event blamed", "an innocent event is put aside", OVERSEER,
         "            stage.poison[sequence] =", "            stage.poison[sequence + 1] =",
-        DEATHS + "poison_becomes_a_dead_letter"),
+        POISON + "poison_becomes_a_dead_letter"),
     Planted(
         "idle deaths are of the next event", "who was killed while idle blames what comes", REMOTE,
         "        return self.has_more and not full\n", "        return not full\n",
-        DEATHS + "who_has_nothing_to_step_over_does_not_die_of_the_next_event"),
+        POISON + "who_has_nothing_to_step_over_does_not_die_of_the_next_event"),
     Planted(
         "waiting deaths are of an event", "who waited for room when it was killed is blamed",
         REMOTE, "        return self.has_more and not full\n", "        return self.has_more\n",
-        DEATHS + "who_waits_for_room_does_not_die_of_its_event"),
+        POISON + "who_waits_for_room_does_not_die_of_its_event"),
     Planted(
         "stopped deaths are of an event", "who was stopped with another one blames its event",
         OVERSEER, " and not (run.stopping or run.killed)\n", "\n",
@@ -152,7 +159,7 @@ TOPOLOGY_MUTANTS = [
     Planted(
         "letter told twice is two", "a dead worker's letter is there again",
         PYTHON + "runtime/failures.py", "        if which in self._put:\n", "        if False:\n",
-        DEATHS + "a_letter_is_kept_once_although_it_is_told_twice"),
+        POISON + "a_letter_is_kept_once_although_it_is_told_twice"),
     Planted(
         "outputs wait for somebody", "stages in processes stand still while nobody asks", OVERSEER,
         "            self.tend()\n", "            pass\n",
@@ -166,4 +173,99 @@ TOPOLOGY_MUTANTS = [
         "fork ends its siblings", "a forked child that ends takes the workers with it",
         PYTHON + "runtime/process.py", "        children.difference_update(_workers)\n",
         "        pass\n", RUN + "a_fork_has_no_part_in_it"),
+    # -- whoever listens to workers --------------------------------------------------------------
+    Planted(
+        "start without a bell", "a worker is heard when somebody looks around", OVERSEER,
+        "        self._bell.send_bytes(b\"!\")\n        return stage.run\n",
+        "        return stage.run\n",
+        STARTED + "a_bell_is_rung_for_whoever_listens_to_workers"),
+    Planted(
+        "end without a bell", "closing waits until somebody looks around", OVERSEER,
+        "            self._bell.send_bytes(b\"!\")\n            self._thread.join()\n",
+        "            self._thread.join()\n",
+        STARTED + "a_bell_is_rung_for_whoever_listens_to_workers"),
+    Planted(
+        "bell rings on", "it is never taken for heard", OVERSEER,
+        "                self._heard.recv_bytes()\n", "                pass\n",
+        STARTED + "the_bell_is_silent_once_it_was_heard"),
+    Planted(
+        "paused for ever", "nobody is killed after paused_max", PAUSES,
+        "            run.kill()\n", "            pass\n",
+        PAUSED + "a_pause_is_told_once_and_ended_by_a_kill "
+        + DEATHS + "a_worker_that_is_paused_too_long_is_replaced"),
+    Planted(
+        "killed untold", "a paused worker is killed at the first look", PAUSES,
+        "        if run not in self._since:\n            self._since[run] = now\n",
+        "        self._since.setdefault(run, now)\n"
+        "        if self._paused_max is None or now - self._since[run] < self._paused_max:\n",
+        PAUSED + "a_bound_of_nothing_kills_at_the_second_look"),
+    Planted(
+        "all pauses are one", "who was paused often is killed", PAUSES,
+        "            if self._since.pop(run, None) is not None and",
+        "            if self._since.get(run, None) is not None and",
+        PAUSED + "each_pause_counts_by_itself"),
+    Planted(
+        "killed by default", "without paused_max a debugger kills who is debugged", PAUSES,
+        "        elif self._paused_max is not None and now - self._since[run] >= self._paused_max:",
+        "        elif now - self._since[run] >= (self._paused_max or 0):",
+        PAUSED + "without_a_bound_nobody_is_killed"),
+    Planted(
+        "pause inherited", "a successor is killed for its predecessor's pause", PAUSES,
+        "        if run not in self._since:\n            self._since[run] = now\n",
+        "        if not self._since:\n            self._since[run] = now\n"
+        "        elif run not in self._since:\n"
+        "            self._since[run] = next(iter(self._since.values()))\n",
+        PAUSED + "a_successor_has_not_been_paused"),
+    # -- a full input ring -----------------------------------------------------------------------
+    Planted(
+        "dropped uncounted", "nobody knows that events are left out", CALLING,
+        "            self._dropped += len(array) - published\n", "",
+        FULL + "drop_leaves_out_what_does_not_fit_and_counts_it"),
+    Planted(
+        "all dropped", "what went in is counted as left out", CALLING,
+        "            self._dropped += len(array) - published\n",
+        "            self._dropped += len(array)\n",
+        FULL + "drop_leaves_out_what_does_not_fit_and_counts_it"),
+    Planted(
+        "dropped unseen", "headrace top shows no drops", CALLING,
+        "            self._line.count_dropped(len(array) - published)\n", "",
+        FULL + "an_engine_with_a_name_has_a_board"),
+    Planted(
+        "room not looked for again", "what finds room meanwhile is left out", CALLING,
+        "        published += self._line.producer.try_publish(array[published:])\n", "",
+        FULL + "drop_leaves_out_what_does_not_fit_and_counts_it"),
+    Planted(
+        "call dropped", "a caller waits for an input that was left out", CALLING,
+        '        if self._on_full == "drop" and not called:\n',
+        '        if self._on_full == "drop":\n',
+        FULL + "a_call_is_never_dropped_silently"),
+    Planted(
+        "error says nothing went in", "who publishes the rest publishes all again", CALLING,
+        "        full.published = published\n", "        full.published = 0\n",
+        FULL + "error_says_how_many_went_in"),
+    Planted(
+        "blocked from the start", "what went in before it blocked is published again", CALLING,
+        "            done += moved\n", "            done = moved\n",
+        FULL + "block_waits_for_room_and_leaves_nothing_out"),
+    Planted(
+        "block is error", "a full ring is an error where it should be waited for", CALLING,
+        '                if self._on_full != "block":\n', "                if True:\n",
+        FULL + "block_waits_for_room_and_leaves_nothing_out"),
+    # -- the size of batches ---------------------------------------------------------------------
+    Planted(
+        "batches of one", "quick steps pay for a batch with each event", PACE,
+        "            self.size = min(self._size_max, 2 * self.size)\n", "            pass\n",
+        FULL + "slow_steps_are_taken_one_at_a_time_and_quick_ones_many"),
+    Planted(
+        "long batches", "slow stages do not overlap", PACE,
+        "            self.size = max(1, count * BATCH_NS // ns)\n", "            pass\n",
+        FULL + "slow_steps_are_taken_one_at_a_time_and_quick_ones_many"),
+    Planted(
+        "short batches count", "a batch that was short for want of events doubles the next", PACE,
+        "        elif count >= self.size and ns", "        elif ns",
+        FULL + "slow_steps_are_taken_one_at_a_time_and_quick_ones_many"),
+    Planted(
+        "never content", "batches grow until they take too long, and shrink, and grow", PACE,
+        " and ns < BATCH_NS // 2:\n", ":\n",
+        FULL + "a_batch_that_took_neither_long_nor_short_says_nothing"),
 ]  # fmt: skip

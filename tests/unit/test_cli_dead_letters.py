@@ -66,7 +66,7 @@ def reinject(app: str = "mended.py:inverse") -> tuple[str, ...]:
 def test_list() -> None:
     fill("inverse_then_large")
     told = succeeds("dead-letters", "dead/").stdout.splitlines()
-    assert told[0].split() == ["letter", "event", "machine", "when", "(UTC)", "error", "fate"]
+    assert told[0].split() == ["letter", "event", "stage", "when", "(UTC)", "error", "fate"]
     found = {" ".join(line.split()[1:3]): line for line in told[1:]}
     assert set(found) == {"1 inverse", "3 inverse", "1 large"}
     assert "ZeroDivisionError: float division by zero" in found["3 inverse"]
@@ -91,7 +91,7 @@ def test_show() -> None:
     told = succeeds("dead-letters", "dead", "--show", 1).stdout
     for wanted in (
         "letter 1 ",
-        "machine inverse, version 1 ",
+        "machine inverse, version 1 stage inverse ",
         "event 3, of input 3, published 20",
         "retries 0 fate waiting error ZeroDivisionError: float division by zero",
         "field value account 10 amount 0.0",
@@ -134,7 +134,9 @@ def test_wrong_use(arguments: list[object], wanted: str) -> None:
 def test_no_dead_letters_there() -> None:
     fill()
     assert "there is no journal" in refused("dead-letters", "nowhere")
-    assert "j is a journal of" in refused("dead-letters", "j")
+    Path("empty").mkdir()
+    assert "there is no dead-letter journal" in refused("dead-letters", "empty")
+    assert "j holds no dead letters: it is the journal of" in refused("dead-letters", "j")
 
 
 def test_damage_is_told() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from cli_tools import TRADES, finish, headrace, in_folder, refused, rows, start, succeeds, summary
 
+import headrace as hr
 from headrace.cli.loading import load, load_topology
 from headrace.compose import Shard
 from headrace.errors import UsageError
@@ -168,7 +169,7 @@ def test_where_only_machines_do_topologies_are_refused() -> None:
     with pytest.raises(UsageError) as caught:
         load("machines.py:wached")
     assert "watched" not in str(caught.value)
-    assert "headrace draw take topologies" in refused("debug", "journal", WATCHED)
+    assert "headrace run, draw and replay take topologies" in refused("debug", "journal", WATCHED)
 
 
 # -- draw ----------------------------------------------------------------------------------------
@@ -209,3 +210,95 @@ def test_draw_what_cannot_be_drawn() -> None:
     assert refused("draw", WATCHED, "-o", "gone/a.svg", code=1) == (
         "error: gone/a.svg: cannot be written: No such file or directory\n"
     )
+
+
+# -- replay, and dead letters --------------------------------------------------------------------
+
+OTHER = """
+import headrace as hr
+from headrace.compose import fanout, shard
+from machines import TRADE, TOTAL, ends, large
+
+@hr.machine(event=TRADE, output=TOTAL, initial=dict, name="total")
+def other(state, account, amount):
+    state[account] = state.get(account, 0.0) + amount + (amount == 4.0)
+    return state, (account, state[account])
+
+by_account = shard(other, by="account", n=3, ordered=True)
+watched = by_account >> fanout(large, ends)
+"""
+
+
+def written(name: str) -> None:
+    """A journal of the trades through a topology."""
+    with hr.Engine(load_topology(f"machines.py:{name}"), journal="j") as engine:
+        engine.publish(TRADES)
+        engine.drain()
+
+
+@pytest.mark.parametrize("name", ["watched", "by_account", "silent"])
+def test_replay_comes_to_the_same(name: str) -> None:
+    written(name)
+    plain = expected(f"machines.py:{name}", TRADES)
+    made = 0 if name == "silent" else len(plain.outputs)
+    told = summary(succeeds("replay", "j", f"machines.py:{name}").stdout)
+    assert (told["inputs"], told["outputs"]) == ("5", f"{made}")
+    assert told["digests checked"] == "1, all as they were"
+    states = tuple(plain.state.values())
+    assert told["state digest"] == state_digest(states)
+    told = summary(succeeds("replay", "j", f"machines.py:{name}", "--to", 2, "--no-verify").stdout)
+    assert (told["inputs"], told["digests checked"]) == ("2", "none")
+
+
+def test_replay_with_another_topology(folder: Path) -> None:
+    (folder / "other.py").write_text(OTHER)
+    written("watched")
+    same = succeeds("replay", "j", WATCHED, "--with", WATCHED).stdout
+    assert "the same outputs and states, all the way" in same
+    result = headrace("replay", "j", WATCHED, "--with", "other.py:watched")
+    assert result.exit_code == 1
+    assert re.search(r"parts at +input \d", result.stdout)
+    assert re.search(r"state\['total\.\d'\]\[\d\]: ", result.stdout)
+    parted = headrace("replay", "j", "other.py:watched")
+    assert (parted.exit_code, "the replay goes another way" in parted.stdout) == (1, True)
+    part = headrace("replay", "j", "machines.py:by_account")
+    assert part.exit_code == 1
+    assert part.stderr.startswith(f"note: the journal was written by {REPR} (version 1 >> 1 >> 1)")
+
+
+KILLS = """
+
+import os
+import signal
+
+
+@hr.machine(event=TRADE, output=TOTAL, initial=int)
+def kills(state, account, amount):
+    if amount < 0 and not os.path.exists("mended"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return state + 1, (account, amount)
+
+
+deadly = shard(kills, by="account", n=2, ordered=True) >> ends
+"""
+
+
+def test_poison_of_a_topology_is_published_again(folder: Path) -> None:
+    """In a process: it may kill again."""
+    with (folder / "machines.py").open("a") as file:
+        file.write(KILLS)
+    deadly = load_topology("machines.py:deadly")
+    trades = np.array([(1, 2.0), (3, -1.0), (2, 5.0)], TRADES.dtype)
+    options: dict[str, Any] = {"journal": "j", "on_error": "dead_letter", "dead_letters": "dead"}
+    with hr.Engine(deadly, place="processes", start_method="fork", **options) as engine:
+        engine.publish(trades)
+        engine.drain(60)
+        engine.snapshot(20)
+    reinject = ("dead-letters", "dead", "--reinject", "machines.py:deadly", "--journal", "j")
+    result = headrace(*reinject, "--all")
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert re.match(r"failed again letter 0, as input 3: letter 1, PoisonEvent: ", result.stdout)
+    (folder / "mended").touch()
+    assert succeeds(*reinject, 1).stdout == "done letter 1 is input 4\n"
+    told = succeeds("dead-letters", "dead").stdout
+    assert re.search(r"0 +1 +kills\.\d .* reinjected as input 3\n", told)

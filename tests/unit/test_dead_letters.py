@@ -26,7 +26,7 @@ from headrace.errors import (
 )
 from headrace.journal.letter_box import TEXT_CHARS_MAX, LetterBox
 from headrace.journal.letters import ENTRY, NEXT, WAITING, as_letters
-from headrace.runtime.kept_letters import told_of
+from headrace.runtime.letter_notes import told_of
 from headrace.runtime.messages import WorkerError
 
 

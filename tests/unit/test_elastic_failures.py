@@ -167,7 +167,8 @@ def test_what_is_passed_over_in_a_shard_is_in_an_elastic_stage() -> None:
     for topology in (hr.shard(total, "key", n=8, ordered=True), elastic(ordered=True)):
         fold = NetFold(topology)
         for sequence in (0, 17, 39):
-            fold.passed_over.add("total", sequence, inputs[sequence : sequence + 1].tobytes())
+            event = inputs[sequence : sequence + 1].tobytes()
+            fold.pass_over("total", "total", sequence, event)
         parts = np.split(inputs, (10, 18))
         made.append([fold.run(part, np.zeros(len(part), np.int64)).tolist() for part in parts])
     assert made[0] == made[1]

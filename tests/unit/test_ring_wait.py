@@ -6,13 +6,14 @@ import pickle
 import signal
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ring_tools import TICK, expect_line, finish, run, start, ticks
 
 import headrace as hr
-from headrace.ringbuffer import errors
+from headrace.ringbuffer import burial, errors
 
 pytestmark = pytest.mark.timeout(30)
 NAMES = ["BusySpin", "Yield", "Backoff", "Block"]
@@ -141,6 +142,56 @@ def test_ctrl_c_elsewhere(side: str) -> None:
     sent = time.monotonic()
     process.send_signal(signal.SIGINT)
     assert float(finish(process, 10)) - sent < 1.0
+
+
+def full_or_empty(side: str) -> tuple[hr.Ring, Callable[..., Any], Callable[[], Any]]:
+    """A ring, what waits at one side of it, and what the other side can do for it."""
+    ring = hr.Ring.create(TICK, 4)
+    producer, consumer = ring.producer(), ring.consumer("c")
+    if side == "poll":
+        return ring, consumer.poll, lambda: producer.publish(ticks(1))
+    producer.publish(ticks(4))
+    consumer.poll()
+    return ring, producer.next, consumer.release
+
+
+@pytest.mark.parametrize("side", ["poll", "next"])
+def test_who_waits_for_ever_looks_for_the_dead(
+    side: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Again and again, until one of the looks has brought what is waited for."""
+    looks: list[Any] = []
+
+    def look(segment: Any) -> int:
+        looks.append(segment)
+        if len(looks) == 3:
+            come()
+        return 0
+
+    monkeypatch.setattr(burial, "look_for_dead", look)
+    ring, wait, come = full_or_empty(side)
+    thread = threading.Thread(target=wait, kwargs={"timeout": None}, daemon=True)
+    thread.start()
+    thread.join(10)
+    ring.end()
+    assert not thread.is_alive()
+    assert len(looks) == 3
+
+
+@pytest.mark.serial
+@pytest.mark.parametrize("side", ["poll", "next"])
+def test_who_waits_looks_for_the_dead_each_20_ms(
+    side: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """25 times in this half a second; it cannot be more than 6 times where naps take 100 ms."""
+    looks: list[Any] = []
+    monkeypatch.setattr(burial, "look_for_dead", lambda segment: looks.append(segment) or 0)
+    _ring, wait, _come = full_or_empty(side)
+    try:
+        assert len(wait(timeout=0.5)) == 0
+    except errors.WaitTimeout:
+        assert side == "next"
+    assert len(looks) > 6
 
 
 IDLE = """

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,18 +18,21 @@ from topology_tools import (
     engine,
     events,
     front,
+    kill,
     many,
     plain,
     read,
     segments,
     stage,
     total,
+    wait_for,
     whereabouts,
 )
 
 import headrace as hr
 from headrace.compose import lay_out
 from headrace.errors import MachineError, UsageError, WorkerDied
+from headrace.runtime import overseer
 from headrace.runtime.marks import Mark, Marks
 from headrace.runtime.placing import place_stages
 
@@ -73,6 +79,9 @@ def test_a_mixture_of_threads_and_processes() -> None:
         ({"cores": 0}, r"cores are the numbers of cores, as \[0, 1\], not 0"),
         ({"cores": ["0"]}, "cores names core '0'"),
         ({"place": "processes", "start_method": "thread"}, "start_method is 'thread'; this sys"),
+        ({"start_method": "thread"}, "start_method is 'thread'; this system has fork, spawn"),
+        ({"supervisor": "one_for_one"}, "supervisor is a hr.Supervisor without children"),
+        ({"paused_max": "soon"}, "paused_max is seconds that a worker may be paused"),
     ],
 )
 def test_what_is_refused(options: Any, words: str, ring_name: Callable[[], str]) -> None:
@@ -93,6 +102,53 @@ def test_cores_are_given_in_turn(place: str) -> None:
     assert made[:, 0].tolist() == [*cores, *cores]
     assert len(set(made[:, 1].tolist())) == (4 if place == "processes" else 1)
     assert sorted(os.sched_getaffinity(0)) == usable
+
+
+def test_a_bell_is_rung_for_whoever_listens_to_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that has come is heard at once, as is the end: not when somebody looks around."""
+    monkeypatch.setattr(overseer, "_LOOK_SECONDS", 20.0)
+    running = engine(front)
+    try:
+        wait_for(lambda: stage(running, "front").run.steps, 8)
+        before = stage(running, "front").run
+        kill(running, "front")
+        wait_for(lambda: stage(running, "front").run is not before, 8)
+        wait_for(lambda: stage(running, "front").run.steps, 8)
+    finally:
+        closing = threading.Thread(target=running.close, daemon=True)
+        closing.start()
+        closing.join(8)
+    assert not closing.is_alive()
+
+
+NO_FILE = """
+import sys
+sys.path.append(sys.argv[1])
+from topology_tools import *
+try:
+    running = engine(front, start_method="spawn", supervisor=strict(0))
+    running.call((1, 1), timeout=60)
+except hr.errors.WorkerDied as error:
+    print(error)
+"""
+
+
+def test_a_worker_that_cannot_import_the_main_module() -> None:
+    """As of a script on the standard input, or one that makes its engine on import."""
+    tests = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-", tests], input=NO_FILE, capture_output=True, text=True, timeout=90,
+        check=False,
+    )  # fmt: skip
+    assert "it never began to run, and what it has printed says why" in done.stdout, done.stderr
+    assert "below if __name__ == '__main__':" in done.stdout
+
+
+def test_the_bell_is_silent_once_it_was_heard() -> None:
+    """Or whoever listens would never sleep again."""
+    with engine(front) as running:
+        heard = running._line._overseer._heard  # type: ignore[union-attr]
+        wait_for(lambda: not heard.poll(0), 8)
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])

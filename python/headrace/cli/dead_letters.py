@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from headrace.compose import stages_of
+from headrace.compose import lay_out
+from headrace.compose.layout import INPUT
 from headrace.errors import UsageError
 from headrace.journal import DeadLetters, Journal
 from headrace.journal.folder import holds_a_journal, no_journal
@@ -27,7 +28,7 @@ from headrace.ports import LocalDisk
 from headrace.runtime import Engine
 
 from .console import FAILED, counted, remark, reported, stdout
-from .loading import load
+from .loading import load_topology
 from .sizes import plain, print_json, time_text
 
 ERROR_WIDTH_MAX = 70
@@ -48,7 +49,7 @@ def dead_letters(
         typer.Option(
             "--reinject",
             metavar="APP",
-            help="Publish events again to this machine: `module:machine` or `file.py:machine`.",
+            help="Publish events again to this machine or topology: `file.py:machine`.",
         ),
     ] = None,
     journal: Annotated[
@@ -107,7 +108,7 @@ def _list(console: Console, letters: DeadLetters, *, as_json: bool) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("letter", justify="right")
     table.add_column("event", justify="right")
-    for name in ("machine", "when (UTC)", "error", "fate"):
+    for name in ("stage", "when (UTC)", "error", "fate"):
         table.add_column(name, no_wrap=name != "error")
     for letter in letters:
         error = letter.error
@@ -116,7 +117,7 @@ def _list(console: Console, letters: DeadLetters, *, as_json: bool) -> None:
         table.add_row(
             f"{letter.number:,}",
             f"{letter.sequence:,}",
-            escape(letter.machine),
+            escape(letter.stage),
             time_text(letter.time_ns, 0),
             escape(error),
             f"[{_COLOURS.get(letter.fate, 'cyan')}]{escape(_fate(letter))}[/]",
@@ -144,6 +145,7 @@ def _show(console: Console, letter: Letter, *, as_json: bool) -> None:
     told = {
         "letter": f"{letter.number:,}",
         "machine": f"{letter.machine}{version}",
+        "stage": letter.stage,
         "event": f"{letter.sequence:,}, of input {letter.origin:,}{came}",
         "failed": f"{time_text(letter.time_ns, 6)} UTC",
         "retries": f"{letter.retries:,}",
@@ -167,6 +169,7 @@ def _as_json(letter: Letter) -> dict[str, Any]:
     return {
         "letter": letter.number,
         "machine": letter.machine,
+        "stage": letter.stage,
         "version": letter.version,
         "sequence": letter.sequence,
         "origin": letter.origin,
@@ -206,13 +209,15 @@ def _reinject(
     as_json: bool,
 ) -> bool:
     """Publish some again, and tell what became of them; whether one has failed again."""
-    machine = load(application)
-    chosen = _chosen(letters, stages_of(machine)[0].name, numbers)
+    machine = load_topology(application)
+    first = lay_out(machine).readers(INPUT)[0].machine.name
+    chosen = _chosen(letters, first, numbers)
     disk, path = LocalDisk(), journal.rstrip("/") or "/"
     if not holds_a_journal(disk, path):
         raise no_journal(disk, path)
     # No snapshots: what else is kept of this journal, the application's own engine says.
     settings = Journal(path, snapshot_every=None)
+    kills = any(letters[number].retries for number in chosen)  # and may do so again
     told: list[tuple[Letter, int | None]] = []
     known = len(letters)
     try:
@@ -222,6 +227,7 @@ def _reinject(
             journal=settings,
             on_error="dead_letter",
             dead_letters=letters.folder,
+            place="processes" if kills else "threads",
         ) as engine:
             for line in engine.recovery.lines if engine.recovery is not None else []:
                 remark(line)

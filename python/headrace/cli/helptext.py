@@ -246,13 +246,15 @@ DEAD_LETTERS = paragraphs(
     """
     List the events that a machine could not step over, show one, publish some again.
 
-    DIR is that of [bold]Engine(..., dead_letters=DIR)[/]. Letters are counted from 0. Each is
+    DIR is that of [bold]Engine(..., dead_letters=DIR)[/]; events that have killed workers are in
+    the folder [bold]poison[/] of their journal, too. Letters are counted from 0. Each is
     waiting, until it is reinjected (published again), discarded, or stepped (by a mended machine,
     when its journal was opened again). An engine may be at work while they are listed or shown.
 
     [bold]--reinject[/] opens the engine of APP on its journal, and publishes the events of letters
     N, or of all that are waiting; each once, also if it is killed in between and run again. Events
-    of later machines of a pipeline cannot be published. [bold]--discard[/]: nobody wants letter N.
+    of later machines cannot be published. What had killed its worker is tried in a process again.
+    [bold]--discard[/]: nobody wants letter N.
 
     [bold]Exit code.[/] 0: done. 1: an event has failed again, or something failed. 2: wrong use.
 
@@ -264,7 +266,7 @@ DEAD_LETTERS = paragraphs(
 
 REPLAY = paragraphs(
     """
-    Step a machine over the inputs of a journal again, and compare with what was.
+    Step a machine, or a topology, over the inputs of a journal again, and compare with what was.
 
     The digests in the journal are compared on the way: if the machine goes another way than the
     one that wrote the journal did, you are told from which input on, and what differs. With
@@ -275,6 +277,7 @@ REPLAY = paragraphs(
 
     [green]headrace replay trades.journal totals.py:total[/]
     [green]headrace replay trades.journal totals.py:total --with totals2.py:total[/]
+    [green]headrace replay orders.journal exchange.py:topology --to 100000[/]
     """
 )
 

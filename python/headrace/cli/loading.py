@@ -40,7 +40,7 @@ def load(application: str) -> Machine | Pipeline:
     if not isinstance(made, Machine | Pipeline):
         raise UsageError(
             f"{where} is a topology, {made!r}; this takes a machine, or machines one after the "
-            "other (headrace run and headrace draw take topologies)"
+            "other (headrace run, draw and replay take topologies)"
         )
     return made
 

@@ -19,7 +19,7 @@ from headrace.replay import Rehearsal, Replay, rehearse
 from .bar import UPDATE_SECONDS
 from .console import FAILED, counted, remark, reported, stderr, stdout
 from .interrupts import exit_code, terminable
-from .loading import load
+from .loading import load_topology
 from .options import Step
 
 CHANGES_MAX, OUTPUTS_MAX = 10, 3  # that are shown
@@ -31,7 +31,8 @@ def replay(
     application: Annotated[
         str,
         typer.Argument(
-            metavar="APP", help="The machine: `module:machine` or `file.py:machine`."
+            metavar="APP",
+            help="The machine, or the topology: `module:machine` or `file.py:machine`.",
         ),
     ],
     to: Annotated[
@@ -71,7 +72,7 @@ def _replay(
     folder: str, application: str, to: int | None, verify: bool, step: Step | None
 ) -> bool:
     """Step over it, and tell how it went; whether it parted."""
-    machine = load(application)
+    machine = load_topology(application)
     run = Replay(folder.rstrip("/") or "/", machine, to=to, verify=verify, step=step and step.value)
     if run.source.other_writer is not None:
         remark(f"the journal was written by {run.source.other_writer}")
@@ -111,7 +112,7 @@ def _replay(
 
 def _rehearse(folder: str, application: str, new: str) -> bool:
     """Step over it with two machines; whether they part."""
-    machine, other = load(application), load(new)
+    machine, other = load_topology(application), load_topology(new)
     console = stdout()
     with stderr().status("stepping over it twice"):
         found = rehearse(folder.rstrip("/") or "/", machine, other)

@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from headrace.compose import Pipeline, stages_of
-from headrace.errors import UsageError
+from headrace.errors import PoisonEvent, UsageError
 from headrace.journal.reader import Reader
 from headrace.machine import Machine
 from headrace.ports import LocalDisk
@@ -109,7 +109,16 @@ class _Case:
                 for at in range(len(events))
             )
         ]
-        stretch = run_stretch(machine, state, inputs, sequences=sequences)
+        passed_over = fold.passed_over
+        stretch = run_stretch(
+            machine, state, inputs, sequences=sequences, passed_over=passed_over
+        )
+        for sequence, why in stretch.failed.items():
+            if why == PoisonEvent.__name__:
+                raise UsageError(
+                    f"input {sequence:,} has killed whoever stepped over it, and would kill its "
+                    "test; choose a stretch without it by --from and --to"
+                )
         return cls(folder, machine, begin, state, sequences, inputs, stretch)
 
 

@@ -150,6 +150,10 @@ def lay_out(
     """
     builder = _Builder(topology, workers, elastic_in_order)
     outlet = builder.part(topology, Read(INPUT), _Place(0, 0, "", (), in_order))
+    names = [stage.name for stage in builder.stages]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise MachineError(f"two stages would be called {twice!r}; give one machine another name")
     return Layout(topology, tuple(builder.stages), tuple(builder.rings), outlet)
 
 

@@ -96,7 +96,9 @@ class _Walk:
         self._messages = 0
         self._now = Happened(begin, 0, [])
         self._fold = Fold(machine, None, self._failed)
-        self._fold.go_to(history.fold_at(begin).bookmark())
+        start = history.fold_at(begin)
+        self._fold.go_to(start.bookmark())
+        self._fold.passed_over = start.passed_over
         for depth, stepper in enumerate(self._fold.steppers):
             self._fold.steppers[depth] = cast(Any, _Watched(stepper, depth, self._made))
         self.stretch = Stretch(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headrace.errors import JournalNotFound
-from headrace.journal.folder import KEPT, LOCK, OUTPUTS, SPARE, is_own, join
+from headrace.journal.folder import KEPT, LOCK, OUTPUTS, POISON, SPARE, is_own, join
 from headrace.journal.layout import BLOCK_BYTES
 from headrace.journal.scan import Break, Scan, scan
 from headrace.ports import Disk
@@ -136,7 +136,7 @@ def _strangers(found: Scan) -> Iterator[Finding]:
     """What is in the folder and is neither segment nor snapshot."""
     for name in found.disk.names(found.folder):
         path = join(found.folder, name)
-        if is_own(name) or name in (LOCK, KEPT, OUTPUTS):
+        if is_own(name) or name in (LOCK, KEPT, OUTPUTS, POISON):
             continue
         if name == SPARE:
             if spare_is_used(found.disk, found.folder):

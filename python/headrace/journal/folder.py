@@ -7,6 +7,7 @@
     NAME.new                                  one of these that is being made
     kept/                                     copies of what was cut off or put aside
     outputs/                                  the journal of outputs, a folder like this one
+    poison/                                   dead letters: events that killed who stepped over them
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ LOCK = "lock"
 KEPT = "kept"
 UNFINISHED = ".new"  # behind the name of a file that is being made
 OUTPUTS = "outputs"
+POISON = "poison"
 _SEGMENT = re.compile(r"(\d{10})-(\d{20})\.segment")
 _SNAPSHOT = re.compile(r"(\d{20})\.snapshot")
 
@@ -74,7 +76,7 @@ def list_segments(disk: Disk, folder: str) -> list[tuple[int, int]]:
     return found
 
 
-def no_journal(disk: Disk, folder: str) -> JournalNotFound:
+def no_journal(disk: Disk, folder: str, kind: str = "journal") -> JournalNotFound:
     """Why there is no journal, as an error."""
     path, _, name = folder.rpartition("/")
     try:
@@ -86,7 +88,7 @@ def no_journal(disk: Disk, folder: str) -> JournalNotFound:
         what = "it is a file, and a journal is a folder"
         if is_own(name) and path:
             what = f"it is a file of the journal {path}"
-    return JournalNotFound(f"{folder}: there is no journal: {what}")
+    return JournalNotFound(f"{folder}: there is no {kind}: {what}")
 
 
 def list_snapshots(disk: Disk, folder: str) -> list[int]:

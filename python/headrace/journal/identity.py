@@ -64,10 +64,19 @@ class Identity:
         if self.machine != machine:
             raise JournalMismatch(
                 f"{folder} is the journal of machine {self.machine!r}, and {machine!r} would go on "
-                f"with it. If that is meant, give it the name that stands there "
-                f"({_names(self.machine)}); else give it a folder of its own"
+                f"with it. {_what_to_do(self.machine, machine)}"
             )
 
 
-def _names(machine: str) -> str:
-    return ", ".join(f"name={name!r}" for name in machine.split(" >> "))
+def _what_to_do(was: str, now: str) -> str:
+    if "(" in was or "(" in now:
+        return (
+            "A topology goes on with a journal of the same one only: the same machines, by name, "
+            "in the same places, in shards by the same fields and of the same n; give it a folder "
+            "of its own"
+        )
+    names = ", ".join(f"name={name!r}" for name in was.split(" >> "))
+    return (
+        f"If that is meant, give it the name that stands there ({names}); else give it a folder of "
+        "its own"
+    )

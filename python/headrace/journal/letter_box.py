@@ -17,7 +17,16 @@ import numpy as np
 from headrace.errors import JournalFailed, UsageError
 from headrace.journal.failing import failing
 from headrace.journal.folder import take_lock
-from headrace.journal.letters import ENTRY, MACHINE, NEXT, WAITING, Fate, Fates, Letter, identity
+from headrace.journal.letters import (
+    ENTRY,
+    NEXT,
+    WAITING,
+    Fate,
+    Fates,
+    Letter,
+    check_letters,
+    identity,
+)
 from headrace.journal.notes import Failed, Fated, Sealed
 from headrace.journal.reader import Tear
 from headrace.journal.recovery import Tail
@@ -55,7 +64,7 @@ class LetterBox:
     def _open(self, settings: Journal) -> tuple[Writer, Tear | None]:
         tail = Tail(self._disk, self.folder)
         if tail.reader is not None:
-            tail.reader.identity.check_fits(self.folder, ENTRY, MACHINE)
+            check_letters(self.folder, tail.reader.identity)
         for frame in tail.frames():
             self._fates.take(frame)
         tail.cut()
@@ -99,7 +108,7 @@ class LetterBox:
             number = len(self)
             texts = {
                 name: _clean(getattr(failed, name))
-                for name in ("machine", "version", "error", "message", "traceback")
+                for name in ("machine", "stage", "version", "error", "message", "traceback")
             }
             note = msgspec.structs.replace(failed, sequence=self._writer.sequence, **texts)
             what = f"the dead letter of event {sequence:,} of machine {failed.machine!r}"

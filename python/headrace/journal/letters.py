@@ -29,8 +29,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from headrace.errors import RingFormatError, UsageError
-from headrace.journal.folder import no_journal
+from headrace.errors import JournalMismatch, RingFormatError, UsageError
+from headrace.journal.folder import POISON, no_journal
 from headrace.journal.identity import Identity, own_version
 from headrace.journal.notes import Failed, Fated
 from headrace.journal.reader import Reader, Tear
@@ -78,8 +78,9 @@ class Letter:
 
     number: int  # in the dead-letter journal, from 0
     machine: str
+    stage: str  # that it is; in a shard with a number, as in match.0; the machine in old letters
     version: str
-    sequence: int  # of the event, in the ring of that machine
+    sequence: int  # of the event, in what that stage reads
     origin: int  # the engine's own input that it descends from
     event: Records  # one event, an array of length 1
     input_time_ns: int  # when the input was published, since 1970; -1: not known
@@ -110,6 +111,16 @@ class Letter:
 def identity() -> Identity:
     """What the journal's segments say that it is of."""
     return Identity(ENTRY, MACHINE, "", own_version())
+
+
+def check_letters(folder: str, found: Identity) -> None:
+    """Raise JournalMismatch unless a journal is one of dead letters."""
+    if (found.event, found.machine) != (ENTRY, MACHINE):
+        raise JournalMismatch(
+            f"{folder} holds no dead letters: it is the journal of machine {found.machine!r}; "
+            "dead letters are in a folder of their own, that of Engine(..., dead_letters=FOLDER), "
+            f"and events that have killed in {folder}/{POISON}, if there were any"
+        )
 
 
 def as_letters(letters: Any) -> Journal:
@@ -163,6 +174,7 @@ class Fates:
         return Letter(
             number=number,
             machine=note.machine,
+            stage=note.stage or note.machine,
             version=note.version,
             sequence=fate.event_sequence,
             origin=note.origin,
@@ -220,8 +232,8 @@ class DeadLetters(Sequence[Letter]):
         """Read again what is there now."""
         reader, fates = Reader(self._disk, self.folder), Fates()
         if not reader.names:
-            raise no_journal(self._disk, self.folder)
-        reader.identity.check_fits(self.folder, ENTRY, MACHINE)
+            raise no_journal(self._disk, self.folder, "dead-letter journal")
+        check_letters(self.folder, reader.identity)
         for frame in reader.frames():
             fates.take(frame)
         self._fates, self.tear = fates, reader.tear

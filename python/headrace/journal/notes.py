@@ -70,6 +70,7 @@ class Failed(Note, frozen=True, tag="failed"):
     traceback: str
     retries: int  # how often it was tried again
     journal: str  # the id of the journal that has the input, hexadecimal; "" if none has
+    stage: str = ""  # that the machine was; "": letters did not tell then
 
 
 class Fated(Note, frozen=True, tag="fated"):

@@ -7,7 +7,7 @@ from headrace.replay.history import History, Moment
 from headrace.replay.net_fold import NetFold, fold_of, index_in_fold
 from headrace.replay.parting import Parting, Rehearsal, rehearse
 from headrace.replay.partitioned import Partitioned
-from headrace.replay.passing import PassedOver
+from headrace.replay.passing import PassedOver, poison_error
 from headrace.replay.replay import Replay, replay
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Replay",
     "fold_of",
     "index_in_fold",
+    "poison_error",
     "rehearse",
     "replay",
 ]

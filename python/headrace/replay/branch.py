@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headrace.compose import Pipeline
+from headrace.compose import Topology
 from headrace.errors import UsageError
 from headrace.events import as_events
 from headrace.machine import Machine
@@ -96,7 +96,7 @@ def make_branch(
     history: History,
     at: int,
     edit: Edit,
-    machine: Machine | Pipeline | None,
+    machine: Machine | Topology | None,
     end: int,
 ) -> Branch:
     """The two futures from input `at` to before input `end`."""

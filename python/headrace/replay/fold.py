@@ -19,10 +19,11 @@ from headrace.engine import Stepper
 from headrace.engine.copying import copy_state
 from headrace.errors import JournalMismatch, StepError
 from headrace.events import payload, record_dtype
+from headrace.journal.letters import Letter
 from headrace.journal.snapshots import Snapshot, StageState
 from headrace.journal.states import decode_state, encode_state, known_classes
 from headrace.machine import Machine
-from headrace.replay.passing import PassedOver
+from headrace.replay.passing import PassedOver, poison_error
 from headrace.state import state_digest
 
 Records = np.ndarray[Any, Any]
@@ -152,24 +153,25 @@ class Fold:
         first = self._sequences[depth]
         start = 0
         while start < len(events):
-            name, failure = self.machines[depth].name, None
+            name, failure, records = self.machines[depth].name, None, None
             stop = start + self.passed_over.next_in(name, events[start:], first + start)
-            if stop == start:
-                start += 1
-                self._sequences[depth] = first + start
-                continue
-            try:
-                records = stepper.run(
-                    events[start:stop],
-                    times[start:stop],
-                    first + start,
-                    None if origins is None else origins[start:stop],
-                )
-                self._sequences[depth] = first + stop
-            except StepError as error:
-                records, error.partial = error.partial, None
-                failure = error.with_traceback(None)
-                self._sequences[depth] = failure.sequence
+            if stop > start:
+                try:
+                    records = stepper.run(
+                        events[start:stop],
+                        times[start:stop],
+                        first + start,
+                        None if origins is None else origins[start:stop],
+                    )
+                    self._sequences[depth] = first + stop
+                except StepError as error:
+                    records, error.partial = error.partial, None
+                    failure = error.with_traceback(None)
+                    self._sequences[depth] = failure.sequence
+            else:
+                failure = self._refusal(depth, name, first + start, events[start : start + 1])
+                stop = start + 1
+                self._sequences[depth] = first + stop - (failure is not None)
             if records is not None and len(records):
                 self._pass_on(depth, records, parts)
             if failure is None:
@@ -184,6 +186,11 @@ class Fold:
             start += 1
             self._sequences[depth] = first + start
 
+    def _refusal(self, index: int, name: str, sequence: int, event: Records) -> StepError | None:
+        """The failure of an event that is not stepped over; None if it is passed over silently."""
+        deaths = self.passed_over.deaths(name, sequence)
+        return poison_error(self.machines[index], name, sequence, event, deaths) if deaths else None
+
     def _pass_on(self, depth: int, records: Records, parts: list[Records]) -> None:
         self.made[depth] += len(records)
         if depth + 1 == len(self.machines):
@@ -191,6 +198,28 @@ class Fold:
             return
         own = payload(records, self.machines[depth + 1].event)
         self._through(depth + 1, own, records["input_time_ns"], records["origin"], parts)
+
+    def pass_over(
+        self, stage: str, machine: str, sequence: int, event: bytes, deaths: int = 0
+    ) -> None:
+        """Do not step over an event of a stage, from now on: see PassedOver.
+
+        Where no stage has that name, as in what was kept before stages were named, it is all of the
+        machine.
+        """
+        names = self.names
+        if stage in names:
+            self.passed_over.add(stage, sequence, event, deaths)
+            return
+        for name, each in zip(names, self.machines, strict=True):
+            if each.name == machine:
+                self.passed_over.add(name, sequence, event, deaths)
+
+    def refuse(self, poison: list[Letter]) -> None:
+        """Take events that have killed whoever stepped over them for failed steps, from now on."""
+        for each in poison:
+            event = each.event.tobytes()
+            self.pass_over(each.stage, each.machine, each.sequence, event, each.retries)
 
     def bookmark(self) -> Bookmark:
         """This place, to come back to."""

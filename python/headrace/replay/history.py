@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.compose import Pipeline
+from headrace.compose import Topology
 from headrace.errors import HistoryGone, JournalMismatch, StateError, StepError, UsageError
 from headrace.journal.snapshots import Snapshot
 from headrace.machine import Machine
@@ -54,14 +54,14 @@ class Moment:
 class History:
     """The past of a journal, to walk about in.
 
-    `path`: the journal's folder, or a `headrace.Journal`. `machine`: the machine or pipeline that
+    `path`: the journal's folder, or a `headrace.Journal`. `machine`: the machine or topology that
     wrote it. An engine may go on writing; `refresh` looks for what is new. `sequence` is where one
     stands: how many inputs have been stepped over. Not thread-safe. Raises JournalNotFound,
     JournalDamaged, JournalMismatch; HistoryGone for what is not kept.
     """
 
     def __init__(
-        self, path: Any, machine: Machine | Pipeline, *, step: str | None = None
+        self, path: Any, machine: Machine | Topology, *, step: str | None = None
     ) -> None:
         self._source = Source(path, machine)
         self._error: StepError | None = None  # the first one of the last input stepped over
@@ -69,7 +69,7 @@ class History:
         self._bookmarks: dict[int, Bookmark] = {}
         self._snapshots: list[int] = []
         self._unfit: set[int] = set()  # snapshots that are damaged, or of another machine
-        self.machine = machine
+        self.machine: Any = machine
         self.sequence = 0
         self.refresh()
         self.sequence = self.first_sequence
@@ -306,7 +306,7 @@ class History:
         at: int,
         edit: Edit = None,
         *,
-        machine: Machine | Pipeline | None = None,
+        machine: Machine | Topology | None = None,
         end: int | None = None,
     ) -> Branch:
         """What would have become of it, had input `at` been another: both futures, to be compared.
@@ -323,7 +323,7 @@ class History:
             raise HistoryGone(f"there is no input {at:,} to branch off at, before {end:,}")
         return make_branch(self, at, edit, machine, end)
 
-    def fold_at(self, sequence: int, machine: Machine | Pipeline | None = None) -> Fold:
+    def fold_at(self, sequence: int, machine: Machine | Topology | None = None) -> Fold:
         """A fold of its own that stands behind `sequence` inputs, for what might have been."""
         self._check(sequence)
         self._go(sequence)

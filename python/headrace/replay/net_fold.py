@@ -26,7 +26,7 @@ from headrace.errors import StepError
 from headrace.events import record_dtype
 from headrace.machine import Machine
 from headrace.replay.fold import Fold, OnFailure, Records
-from headrace.replay.partitioned import Partitioned
+from headrace.replay.partitioned import Decide, Partitioned
 from headrace.replay.passing import PassedOver
 from headrace.replay.spans import Span
 
@@ -161,24 +161,25 @@ class NetFold(Fold):
         parts: list[Records] = []
         start = 0
         while start < len(own):
-            events, name, failure = own.events[start:], stage.machine.name, None
-            stop = start + self.passed_over.next_in(name, events, first + start)
-            if stop == start:
-                start += 1
-                continue
-            try:
-                here = slice(start, stop)
-                select = shared_out(own.events[here], first + start, stage.shares)
-                records = stepper.run(
-                    own.events[here], own.times[here], first + start, own.origins[here], select
-                )
-            except StepError as error:
-                records, error.partial = error.partial, None
-                failure = error.with_traceback(None)
+            records, failure = None, None
+            stop = start + self.passed_over.next_in(stage.name, own.events[start:], first + start)
+            here = slice(start, max(stop, start + 1))
+            select = shared_out(own.events[here], first + start, stage.shares)
+            if stop > start:
+                try:
+                    records = stepper.run(
+                        own.events[here], own.times[here], first + start, own.origins[here], select
+                    )
+                except StepError as error:
+                    records, error.partial = error.partial, None
+                    failure = error.with_traceback(None)
+                    failure.stage = stage.name
+            elif select is None or len(select):
+                failure = self._refusal(stage.index, stage.name, first + start, own.events[here])
             if records is not None and len(records):
                 parts.append(records.copy())
             if failure is None:
-                start = stop
+                start = here.stop
                 continue
             start = failure.sequence - first
             failure.origin = int(own.origins[start])
@@ -198,12 +199,15 @@ class NetFold(Fold):
         span = Span(own.events, own.times, first, own.origins, None)
 
         def decide(failure: StepError, at: int) -> bool:
+            failure.stage = stage.name
             return self._on_failure is not None and self._on_failure(failure, span.event(at))
 
         select = shared_out(own.events, first, stage.shares)
-        select = self._without_passed_over(stage, own, first, select)
-        parts = partitioned.shared_out(own.events, select)
-        records, failure = partitioned.step_over(span, parts, decide)
+        select, failure = self._without_passed_over(stage, own, first, select, decide)
+        records = None
+        if failure is None:
+            parts = partitioned.shared_out(own.events, select)
+            records, failure = partitioned.step_over(span, parts, decide)
         if failure is not None:
             self.sequence = failure.origin
             raise failure
@@ -211,16 +215,25 @@ class NetFold(Fold):
         return [] if records is None else [records]
 
     def _without_passed_over(
-        self, stage: StageLayout, own: Rows, first: int, select: Any
-    ) -> Any:
-        """Places without those of events that are passed over."""
-        name, at, passed = stage.machine.name, 0, []
+        self, stage: StageLayout, own: Rows, first: int, select: Any, decide: Decide
+    ) -> tuple[Any, StepError | None]:
+        """Places without those of events that are passed over; and at which failure to stop."""
+        name, at, passed = stage.name, 0, []
         while (at := at + self.passed_over.next_in(name, own.events[at:], first + at)) < len(own):
             passed.append(at)
+            failure = None
+            if select is None or at in select:
+                event = own.events[at : at + 1]
+                failure = self._refusal(stage.index, name, first + at, event)
+            if failure is not None:
+                failure.origin, failure.time_ns = int(own.origins[at]), int(own.times[at])
+                if not decide(failure, at):
+                    return select, failure
             at += 1
         if not passed:
-            return select
-        return np.setdiff1d(np.arange(len(own)) if select is None else select, passed)
+            return select, None
+        mine = np.arange(len(own)) if select is None else select
+        return np.setdiff1d(mine, passed), None
 
     def _initial(self, index: int, machine: Machine) -> Any:
         return {} if self.layout.stages[index].slot is not None else machine.initial()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.compose import Pipeline
+from headrace.compose import Topology
 from headrace.errors import JournalError, JournalNotFound, ReplayParted
 from headrace.journal.folder import OUTPUTS, join
 from headrace.journal.index import Index
@@ -181,7 +181,7 @@ def _state_changes(source: Source, fold: Fold) -> str:
     return f": {'; '.join(told)}" if told else ""
 
 
-def rehearse(path: Any, machine: Machine | Pipeline, new: Machine | Pipeline) -> Rehearsal:
+def rehearse(path: Any, machine: Machine | Topology, new: Machine | Topology) -> Rehearsal:
     """The same history through another version: where, and in how much, it goes another way."""
     source = Source(path, machine)
     end = source.index.end

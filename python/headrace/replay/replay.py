@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from headrace.compose import Pipeline
+from headrace.compose import Topology
 from headrace.errors import HistoryGone
 from headrace.journal.notes import Digest
 from headrace.machine import Machine
 from headrace.replay.fold import Bookmark, Fold
+from headrace.replay.net_fold import NetFold
 from headrace.replay.parting import explain_parting
 from headrace.replay.source import FailedSteps, Source
 
@@ -19,17 +20,17 @@ Records = np.ndarray[Any, Any]
 
 
 class Replay:
-    """A machine being stepped over a journal. Lazy: what is asked for first makes it run.
+    """A machine or a topology being stepped over a journal.
 
-    `sequence`, `state`, `digest` and `made` (how many outputs) are those at its end. `checked`
-    counts the digests that were compared, `failed` has the steps that raised, and so changed
-    nothing. Not thread-safe.
+    Lazy: what is asked for first makes it run. `sequence`, `state`, `digest` and `made` (how many
+    outputs) are those at its end. `checked` counts the digests that were compared, `failed` has the
+    steps that raised, and so changed nothing. Not thread-safe.
     """
 
     def __init__(
         self,
         path: Any,
-        machine: Machine | Pipeline,
+        machine: Machine | Topology,
         *,
         to: int | None = None,
         verify: bool = True,
@@ -52,6 +53,7 @@ class Replay:
         marks = sorted(place for place in {*self._begins, *self.source.digests})
         self._marks = [mark for mark in marks if self.start < mark <= self.end] if verify else []
         self._since = self.start  # of the outputs that are being digested
+        self._outputs = 0
         self._good = self._fold.bookmark()
 
     def _begin(self) -> int:
@@ -79,7 +81,9 @@ class Replay:
         mark = next((m for m in marks if m > fold.sequence), self.end)
         while fold.sequence < self.end:
             for events, times in self.source.index.slices(fold.sequence, mark):
-                yield fold.run(events, times)
+                records = fold.run(events, times)
+                self._outputs += len(records)
+                yield records
             self._check(fold)
             mark = next(marks, self.end)
 
@@ -128,8 +132,9 @@ class Replay:
 
     @property
     def made(self) -> int:
-        """How many outputs there were, up to the end."""
-        return self.run()._fold.made[-1]
+        """How many outputs there were, up to the end; of a topology, from `start` on."""
+        fold = self.run()._fold
+        return self._outputs if isinstance(fold, NetFold) else fold.made[-1]
 
     @property
     def good(self) -> Bookmark:
@@ -139,7 +144,7 @@ class Replay:
 
 def replay(
     path: Any,
-    machine: Machine | Pipeline,
+    machine: Machine | Topology,
     *,
     to: int | None = None,
     verify: bool = True,

@@ -12,6 +12,7 @@ from headrace.journal.folder import list_snapshots, no_journal
 from headrace.journal.index import Index
 from headrace.journal.layout import BadHeader
 from headrace.journal.notes import Called, Digest, Opened
+from headrace.journal.poison import read_poison
 from headrace.journal.reader import Reader
 from headrace.journal.settings import Journal
 from headrace.journal.snapshots import Snapshot, read_snapshot
@@ -108,7 +109,9 @@ class Source:
         if machine is not None:
             event, name = as_topology(machine).event, name_of(machine)
             self.reader.identity.check_events(self.folder, event, name)
-        return fold_of(machine or self.machine, step, pass_over)
+        fold = fold_of(machine or self.machine, step, pass_over)
+        fold.refuse(read_poison(self.disk, self.folder, self.journal_id.hex()))
+        return fold
 
     def snapshot_sequences(self) -> list[int]:
         """Where there are snapshots, in order."""

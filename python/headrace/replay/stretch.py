@@ -16,6 +16,7 @@ from headrace.events import as_events, payload
 from headrace.journal.states import decode_state, encode_state, known_classes
 from headrace.machine import Machine
 from headrace.replay.fold import Fold
+from headrace.replay.passing import PassedOver
 
 Input = tuple[int, int, Any]  # sequence, ingest time in ns, the event
 
@@ -36,12 +37,14 @@ def run_stretch(
     *,
     sequences: Sequence[int] = (),
     step: str | None = None,
+    passed_over: PassedOver | None = None,
 ) -> Stretch:
     """Step a machine over inputs that follow on each other, one by one.
 
     `state`: before the first of them; it is not changed. `inputs`: sequence, ingest time, and the
     event (a tuple, a record, or its bytes). `sequences`: of a pipeline, of the next event of each
-    of its machines. An input whose step raises changes nothing. Raises UsageError, MachineError.
+    of its machines. `passed_over`: what is not to be stepped over. An input whose step raises
+    changes nothing. Raises UsageError, MachineError.
     """
     stages = stages_of(machine)
     states = state if isinstance(machine, Pipeline) else (state,)
@@ -61,6 +64,7 @@ def run_stretch(
         return True
 
     fold = Fold(machine, step, pass_over)
+    fold.passed_over = passed_over or fold.passed_over
     fold.set_out(first, [copy_state(each) for each in states], own)
     outputs: dict[int, list[Any]] = {}
     for sequence, time_ns, event in inputs:

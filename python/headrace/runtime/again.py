@@ -16,20 +16,21 @@ Records = np.ndarray[Any, Any]
 class Again:
     """Which events, and which outputs of theirs, until event `end` of the stream.
 
-    `published`: the id of the newest output that is out. `passed_over`: events that killed their
-    workers, and must not kill who only steps again what was another's.
+    `stage`: as its state is called. `published`: the id of the newest output that is out.
+    `passed_over`: events that killed their workers, and must not kill who only steps again what was
+    another's.
     """
 
     def __init__(
         self,
         owed: tuple[Duty, ...],
         published: tuple[int, int],
-        machine: str,
+        stage: str,
         passed_over: PassedOver,
     ) -> None:
         self._duties = {duty.partition: duty for duty in owed}
         self._published = published
-        self._machine = machine
+        self._stage = stage
         self._passed_over = passed_over
         self.end = caught_up_at(owed, published[0])
 
@@ -64,7 +65,7 @@ class Again:
 
     def _next_passed(self, span: Span, start: int) -> int:
         events = span.events[start:]
-        return start + self._passed_over.next_in(self._machine, events, span.first + start)
+        return start + self._passed_over.next_in(self._stage, events, span.first + start)
 
     def is_own(self, at: int, sequence: int) -> bool:
         """Whether what an event of a partition makes is the worker's own."""

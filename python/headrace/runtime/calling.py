@@ -1,4 +1,4 @@
-"""Publishing to an engine, and calling it: one input, and the answer to it."""
+"""Publishing to an engine, and calling it: one input, and the answer to it, or its failure."""
 
 from __future__ import annotations
 
@@ -81,6 +81,22 @@ class Calling(Waits):
                 raise
             except WaitTimeout as error:
                 full = error
+
+    def _on_failure(self, error: StepError, event: Records) -> bool:
+        """A step failed, says its stage's thread; whether to go on with the next event."""
+        if error.deaths and self._journaling is not None:  # or it kills who reads the journal
+            self._journaling.keep_poison(error, event)
+        self._answers.fail(error.origin, error)
+        call = self._calls.get(error.origin)
+        if call is not None:
+            call.error = error
+            if error.deaths:  # it has cost some workers, so somebody should look at it
+                self._failures.put_aside(error, event, error.deaths)
+            return True
+        if self._failures.put_aside(error, event, error.deaths):
+            return True
+        self._failures.halt(error)
+        return False
 
     def _publish_call(
         self, array: Records, deadline: Deadline, client: str | None, number: int | None

@@ -48,7 +48,7 @@ class ElasticProcess(Worker):
         self._origin = "the initial state"
         again = None
         if self._first is not None and task.owed:
-            again = Again(task.owed, self._published, own.machine.name, spec.passed_over)
+            again = Again(task.owed, self._published, own.state_name, spec.passed_over)
             restored = self._restored(self._first.sequence)
             self._origin = restored.origin
             before: Any = restored.stepper

@@ -35,12 +35,12 @@ from headrace.elastic.handover import (
     receive,
 )
 from headrace.errors import StepError
+from headrace.replay import poison_error
 from headrace.replay.partitioned import Partitioned, in_order, in_sequence
 from headrace.replay.spans import Array, Span
 from headrace.runtime.again import Again
 from headrace.runtime.elastic_links import Letter, Links
 from headrace.runtime.pace import Pace
-from headrace.runtime.refusing import refusal
 from headrace.runtime.sources import Batch, Source
 
 if TYPE_CHECKING:
@@ -311,6 +311,7 @@ class ElasticWorker:
         def decide(failure: StepError, at: int) -> bool:
             if again is not None and not again.is_own(parts[0][0], failure.sequence):
                 return True  # whoever put out what it made has told of it
+            failure.stage = self._stage.state_name
             if self.gauge is not None:
                 self.gauge.errors()
             self.lock.release()  # who is asked may look at the state
@@ -323,7 +324,9 @@ class ElasticWorker:
             return
         deaths = self._poison.get(span.first, 0) if span.length == 1 else 0
         if deaths and any(len(places) for _, places in parts):
-            refused = refusal(self._stage.machine, span, 0, deaths)
+            machine, name = self._stage.machine, self._stage.state_name
+            refused = poison_error(machine, name, span.first, span.event(0), deaths)
+            refused.origin, refused.time_ns = span.origin(0), span.time_ns(0)
             if not decide(refused, 0):
                 self.halted_at = refused.sequence
             return

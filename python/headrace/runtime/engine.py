@@ -116,10 +116,10 @@ class Engine(Reinjecting):
         self._recovered: list[Records] = []  # outputs made again, and not taken yet
         settings = None if journal is None else as_journal(journal)
         self._answers = Answers(CLIENTS_MAX if settings is None else settings.clients_max)
-        self._letters = None if dead_letters is None else KeptLetters(dead_letters, layout)
         setup = Setup(
             step, capacity, wait, name, keep_outputs, start_method, supervisor, paused_max
         )
+        self._letters = None if dead_letters is None else KeptLetters(dead_letters, layout)
         self._opening: Opening | None = None
         try:
             self._open(settings, setup, layout, placement)
@@ -168,20 +168,6 @@ class Engine(Reinjecting):
             if self._journaling is not None:
                 self._journaling.join(Deadline(ABANDON_SECONDS))
             raise
-
-    def _on_failure(self, error: StepError, event: Records) -> bool:
-        """A step failed, says its stage's thread; whether to go on with the next event."""
-        self._answers.fail(error.origin, error)
-        call = self._calls.get(error.origin)
-        if call is not None:
-            call.error = error
-            if error.deaths:  # or it would kill again whoever steps over the journal
-                self._failures.put_aside(error, event, error.deaths)
-            return True
-        if self._failures.put_aside(error, event, error.deaths):
-            return True
-        self._failures.halt(error)
-        return False
 
     # What users call.
 

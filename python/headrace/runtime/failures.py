@@ -24,6 +24,7 @@ class DeadLetter:
     event: Records  # one event, of the machine's dtype
     error: StepError  # its __cause__ is the step's own exception, with its traceback
     retries: int = 0  # how often it was tried again before, by those whom it has killed
+    stage: str = ""  # of the machine; in a shard it has a number behind it, as in match.0
 
 
 class Failures:
@@ -52,12 +53,12 @@ class Failures:
         """
         if self._decide is not None:
             return self._decide(error, event)
-        which = error.machine, error.sequence, error.origin
+        which = error.stage, error.sequence, error.origin
         if which in self._put:
             return True
         if len(self._letters) >= self._letters_max:
             return False
-        letter = DeadLetter(error.sequence, error.machine, event, error, retries)
+        letter = DeadLetter(error.sequence, error.machine, event, error, retries, error.stage)
         if self.keep is not None:
             self.keep(letter)
         forget_locals(error)

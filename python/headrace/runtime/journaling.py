@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from headrace.errors import HistoryGone, JournalError, MachineError
+from headrace.errors import HistoryGone, JournalError, MachineError, StepError
 from headrace.journal.identity import own_version
+from headrace.journal.poison import keep_poison
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.keeper import Cut, Keeper, digest_of
+from headrace.runtime.letter_notes import note_of
 from headrace.runtime.line import Line
 from headrace.runtime.net import Net
 from headrace.runtime.opening import Opening
@@ -39,6 +41,7 @@ class Journaling:
         self.note = self.recorder.note
         self.take_back = self.recorder.take_back
         self.published = self.recorder.published
+        self._poison: set[tuple[str, int]] = set()  # events that have killed since it was opened
         self._outputs: Recorder | None = None
         if opening.outputs is not None:
             self._outputs = Recorder(line.rings[-1], opening.outputs.writer, "os", failed)
@@ -93,6 +96,21 @@ class Journaling:
     def wait_durable(self, end: int, deadline: Deadline) -> bool:
         """Wait until inputs before `end` may be acknowledged; False: out of time."""
         return self.recorder.wait_durable(end, deadline)
+
+    def keep_poison(self, error: StepError, event: Records) -> None:
+        """Write down an event that has killed its workers, once its input is safe.
+
+        Raises JournalError.
+        """
+        opening, which = self._opening, (error.stage, error.sequence)
+        if which in self._poison:  # whom it was told to has died since
+            return
+        self.wait_durable(error.origin + 1, Deadline(None))
+        versions = {each.name: str(each.version) for each in opening.fold.machines}
+        journal = opening.writer.journal_id.hex()
+        note = note_of(error, event, versions[error.machine], error.deaths, journal)
+        keep_poison(opening.settings, error.sequence, note)
+        self._poison.add(which)
 
     def snapshot(self, deadline: Deadline) -> int:
         """Write a snapshot; the sequence it is of."""

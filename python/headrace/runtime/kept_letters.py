@@ -1,18 +1,17 @@
 """An engine's dead letters on the disk: written when a step fails, and settled when it opens.
 
 An engine with a journal steps over its inputs again when it opens, and what failed then fails
-again: it has its letter already. The letters of a journal are told by machine, sequence, origin and
+again: it has its letter already. The letters of a journal are told by stage, sequence, origin and
 bytes of the event, and by the journal's id; what fails while the engine runs is always new.
 """
 
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Iterator, Sequence
 
 from headrace.compose.layout import INPUT, Layout
-from headrace.errors import JournalError, StepError
+from headrace.errors import JournalError
 from headrace.journal.letter_box import LetterBox
 from headrace.journal.letters import (
     DISCARDED,
@@ -27,12 +26,11 @@ from headrace.journal.letters import (
 from headrace.journal.notes import Failed, Reinjected
 from headrace.journal.reader import Reader
 from headrace.journal.recovery import Tail
-from headrace.replay import PassedOver
-from headrace.ringbuffer.formats import dtype_to_text
+from headrace.replay import Fold
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.failures import DeadLetter, Failures
 from headrace.runtime.journaling import Journaling
-from headrace.runtime.messages import WorkerError
+from headrace.runtime.letter_notes import note_of, told_of
 from headrace.runtime.opening import Opening
 
 Key = tuple[str, int, int, bytes]
@@ -53,7 +51,7 @@ class KeptLetters:
         self.reinjecting = threading.Lock()  # held by who publishes a letter again
         self.under_way: dict[int, int] = {}  # letters that are published, as which inputs
         self.journal = ""  # the id of the engine's journal
-        self._passed_over = PassedOver()  # by whoever steps over the journal
+        self._fold: Fold | None = None  # that has stepped over the journal, and will again
         self._past: set[int] = set()  # letters whose events were, when it was opened
         self.first = {stage.machine.name for stage in layout.readers(INPUT)}
         machines = [stage.machine for stage in layout.stages]
@@ -64,7 +62,7 @@ class KeptLetters:
     ) -> None:
         """Settle what opening the journal has brought, and keep what comes from now on."""
         if opening is not None:
-            self._passed_over = opening.fold.passed_over
+            self._fold = opening.fold
             self.settle(opening, failures.dead_letters)
         self._journaling = journaling
         failures.keep = self.keep
@@ -78,8 +76,11 @@ class KeptLetters:
             self._journaling.wait_durable(letter.error.origin + 1, Deadline(None))
         self._put(letter)
         self._failed.add(key)
-        if letter.retries:
-            self._passed_over.add(letter.machine, letter.sequence, letter.event.tobytes())
+        if letter.retries and self._fold is not None:
+            event = letter.event.tobytes()
+            self._fold.pass_over(
+                letter.stage, letter.machine, letter.sequence, event, letter.retries
+            )
 
     def _put(self, letter: DeadLetter) -> None:
         error = letter.error
@@ -90,24 +91,10 @@ class KeptLetters:
             raise
 
     def _told(self, letter: DeadLetter) -> Failed:
-        error = letter.error
-        kind, message, lines = told_of(error)
-        return Failed(
-            0,
-            machine=letter.machine,
-            version=self._versions[letter.machine],
-            dtype=dtype_to_text(letter.event.dtype).decode(),
-            event=letter.event.tobytes(),
-            origin=error.origin,
-            time_ns=error.time_ns,
-            error=kind,
-            message=message,
-            traceback=lines,
-            retries=letter.retries,
-            journal=self.journal,
-        )
+        version = self._versions[letter.machine]
+        return note_of(letter.error, letter.event, version, letter.retries, self.journal)
 
-    def look_at(self, tail: Tail, passed_over: PassedOver) -> None:
+    def look_at(self, tail: Tail, fold: Fold) -> None:
         """Before a journal is stepped over: which events are not to be.
 
         Those that are re-injected stand in it again, those that are discarded nobody wants, and
@@ -124,7 +111,8 @@ class KeptLetters:
             kills = letter.fate == WAITING and letter.retries > 0
             if again or kills or letter.fate == DISCARDED:
                 self._past.add(letter.number)
-                passed_over.add(letter.machine, letter.sequence, letter.event.tobytes())
+                event, deaths = letter.event.tobytes(), letter.retries if kills else 0
+                fold.pass_over(letter.stage, letter.machine, letter.sequence, event, deaths)
 
     def _find_out(self, number: int, begin: int, tail: Tail) -> None:
         """Whether a letter was published again, as an input from `begin` on."""
@@ -157,6 +145,8 @@ class KeptLetters:
         met = set()
         for each in dead:
             key = _key(each, each.error.origin)
+            if key not in known:  # a letter from before stages were named has the machine's name
+                key = each.machine, *key[1:]
             met.add(key)
             if key not in known:
                 self._put(each)
@@ -214,24 +204,5 @@ def _is_in(opening: Opening, letter: Letter) -> bool:
     return False
 
 
-def told_of(error: StepError) -> tuple[str, str, str]:
-    """Type, message and traceback of what a step raised, as texts."""
-    cause = error if error.__cause__ is None else error.__cause__
-    if isinstance(cause, WorkerError):  # it was another process's
-        return cause.kind, cause.text, cause.trace
-    kind = type(cause)
-    name = (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else (f"{kind.__module__}.{kind.__qualname__}")
-    )
-    try:
-        message = str(cause)
-        lines = "".join(traceback.format_exception(cause))
-    except Exception as failure:  # of the user's own __str__
-        return name, f"its message cannot be made: {type(failure).__name__}", str(error)
-    return name, message, lines
-
-
 def _key(letter: DeadLetter | Letter, origin: int) -> Key:
-    return letter.machine, letter.sequence, origin, letter.event.tobytes()
+    return letter.stage, letter.sequence, origin, letter.event.tobytes()

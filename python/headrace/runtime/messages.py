@@ -26,6 +26,7 @@ class Failed(msgspec.Struct, tag=True, frozen=True):
     traceback: str
     time_ns: int  # when the input was published
     deaths: int  # of workers, at this event
+    stage: str  # as its state is called
 
 
 class Crashed(msgspec.Struct, tag=True, frozen=True):
@@ -193,6 +194,7 @@ def failed(error: StepError, event: Any) -> Failed:
         "".join(traceback.format_exception(cause)),
         error.time_ns,
         error.deaths,
+        error.stage,
     )
 
 
@@ -202,5 +204,6 @@ def step_error(told: Failed, fields: dict[str, Any]) -> StepError:
         told.message, sequence=told.sequence, event=fields, machine=told.machine
     )
     error.origin, error.time_ns, error.deaths = told.origin, told.time_ns, told.deaths
+    error.stage = told.stage
     error.__cause__ = WorkerError(told.kind, told.text, told.traceback)
     return error

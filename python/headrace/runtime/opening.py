@@ -10,18 +10,18 @@ import numpy as np
 from headrace.compose import Pipeline, Topology
 from headrace.errors import JournalMismatch, StepError, UsageError
 from headrace.journal.failing import failing
-from headrace.journal.folder import take_lock
+from headrace.journal.folder import POISON, join, take_lock
 from headrace.journal.identity import Identity, own_version
 from headrace.journal.notes import Called, Opened
+from headrace.journal.poison import read_poison
 from headrace.journal.recovery import Recovery, Tail
 from headrace.journal.segment import Frame
 from headrace.journal.settings import Journal
 from headrace.journal.snapshots import Snapshot
 from headrace.journal.writer import Writer
 from headrace.machine import Machine
-from headrace.replay.fold import name_of, version_of
+from headrace.replay.fold import Fold, name_of, version_of
 from headrace.replay.net_fold import fold_of
-from headrace.replay.passing import PassedOver
 from headrace.runtime.answers import Answers
 from headrace.runtime.failures import Failures
 from headrace.runtime.output_journal import OutputJournal
@@ -46,7 +46,7 @@ class Opening:
         failures: Failures,
         answers: Answers,
         keep_output: Callable[[Records], None] | None,
-        look_at: Callable[[Tail, PassedOver], None] | None = None,
+        look_at: Callable[[Tail, Fold], None] | None = None,
     ) -> None:
         self.settings = settings
         self.fold = fold_of(machine, step, self._on_failure)
@@ -105,8 +105,10 @@ class Opening:
             self._answers.restore(snapshot.answers)
         if self._outputs is not None:
             self._outputs.open(self.fold.made[-1])
-        if self._look_at is not None and tail.reader is not None:
-            self._look_at(tail, self.fold.passed_over)
+        if tail.reader is not None:
+            self.fold.refuse(read_poison(settings.disk, settings.path, tail.journal_id.hex()))
+            if self._look_at is not None:
+                self._look_at(tail, self.fold)
         for frame in tail.frames():
             self._step_over(frame)
         self._answers.settle(self.fold.sequence)  # fewer clients may be remembered than before
@@ -162,10 +164,13 @@ class Opening:
         if error.origin in self._called:
             self._answers.fail(error.origin, error)
             return True
-        if self._failures.put_aside(error, event):
+        if self._failures.put_aside(error, event, error.deaths):
             return True
+        mend = "mend the machine"
+        if error.deaths:
+            mend += f" and remove the folder {join(self.settings.path, POISON)}"
         error.add_note(
             f"input {error.origin:,} comes from the journal {self.settings.path}, and halts this "
-            "machine each time: mend the machine, or pass the input over (on_error='dead_letter')"
+            f"machine each time: {mend}, or pass the input over (on_error='dead_letter')"
         )
         return False

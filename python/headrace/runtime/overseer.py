@@ -24,7 +24,6 @@ from headrace.errors import (
     HeadraceError,
     StartFailed,
     StepError,
-    UsageError,
     WorkerDied,
 )
 from headrace.ringbuffer import liveness
@@ -52,7 +51,7 @@ class Overseer:
     """Hears the workers of an engine, whose supervisor starts them, and starts them again.
 
     Of `setup` it takes how processes start, how often they may be started again, and for how long
-    they may be paused. Raises UsageError.
+    they may be paused.
     """
 
     def __init__(
@@ -62,15 +61,8 @@ class Overseer:
         on_crash: Callable[[BaseException], None],
         moved: Callable[[], None],
     ) -> None:
-        try:
-            self._context: Any = multiprocessing.get_context(setup.start_method)
-        except ValueError:
-            known = ", ".join(multiprocessing.get_all_start_methods())
-            raise UsageError(
-                f"start_method is {setup.start_method!r}; this system has {known}"
-            ) from None
+        self._context: Any = multiprocessing.get_context(setup.start_method)
         self._given = setup.supervisor or Supervisor("one_for_one", (), INTENSITY, PERIOD_SECONDS)
-        check_supervisor(self._given)
         self._on_failure = on_failure
         self._on_crash = on_crash
         self._moved = moved
@@ -230,7 +222,8 @@ class Overseer:
         try:
             go_on = self._on_failure(messages.step_error(told, fields), event)
             if go_on and told.deaths:  # whoever comes next must not die of it while it recovers
-                stage.spec.passed_over.add(stage.machine.name, told.sequence, told.event)
+                passed_over = stage.spec.passed_over
+                passed_over.add(stage.state_name, told.sequence, told.event, told.deaths)
             return go_on
         except BaseException as error:  # a user's function that decides
             self._on_crash(error)
@@ -257,6 +250,16 @@ class Overseer:
         detail = f"exit code {code} at event {sequence:,}{run.crash}"
         run.ending.ended(Exit("killed" if code is not None and code < 0 else "error", detail))
 
+    def _what_to_do(self, run: WorkerRun) -> str:
+        method = self._context.get_start_method()
+        if run.steps or run.crash or method == "fork":
+            return "hr.Engine(supervisor=hr.Supervisor(...)) says how often it may"
+        return (
+            "it never began to run, and what it has printed says why. With start_method="
+            f"{method!r} each worker imports the main module: that must be a file, and what makes "
+            "engines in it must stand below if __name__ == '__main__':"
+        )
+
     def _tree_ended(self, reason: Exit) -> None:
         """The supervisor has stopped, or given up: whoever has not ended by then never will."""
         gone = [stage for stage in self._stages if not stage.stopped]
@@ -264,7 +267,7 @@ class Overseer:
             stage, run = self._last_dead
             error = WorkerDied(
                 f"stage {stage.name!r} has lost its worker too often: {reason.detail}; "
-                "hr.Engine(supervisor=hr.Supervisor(...)) says how often it may",
+                + self._what_to_do(run),
                 stage.name,
                 run.process.exitcode,
             )
@@ -282,12 +285,3 @@ class Overseer:
 
 def _nothing() -> None:
     """There is nothing else."""
-
-
-def check_supervisor(supervisor: Supervisor) -> None:
-    """Raise UsageError unless it can be that of an engine's workers."""
-    if not isinstance(supervisor, Supervisor) or supervisor.children or supervisor.is_simple:
-        raise UsageError(
-            "supervisor is a hr.Supervisor without children: its strategy, intensity and period "
-            f"are for the engine's workers; it was {supervisor!r}"
-        )

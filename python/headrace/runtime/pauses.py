@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from headrace.errors import UsageError
 from headrace.ringbuffer import liveness
 from headrace.runtime.remote import RemoteStage, WorkerRun
 
@@ -23,11 +22,6 @@ class PauseWatch:
     """Looks now and then who is paused. `paused_max`: seconds until it is killed; None: never."""
 
     def __init__(self, paused_max: float | None) -> None:
-        number = isinstance(paused_max, (int, float)) and not isinstance(paused_max, bool)
-        if paused_max is not None and not (number and paused_max >= 0):
-            raise UsageError(
-                f"paused_max is seconds that a worker may be paused, or None, not {paused_max!r}"
-            )
         self._paused_max = paused_max
         self._since: dict[WorkerRun, float] = {}
         self._looked = 0.0

@@ -95,6 +95,11 @@ class RemoteStage:
                 self.run.pipe.send_bytes(messages.encode(message))
 
     @property
+    def state_name(self) -> str:
+        """What its state is called where inputs are stepped over again."""
+        return self._layout.state_name
+
+    @property
     def ring(self) -> Ring:
         """The first of those that it reads."""
         return self.rings[0]

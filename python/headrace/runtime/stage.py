@@ -20,9 +20,9 @@ import xxhash
 from headrace.compose.rows import positioned
 from headrace.engine import Stepper
 from headrace.errors import RingClosed, StepError
+from headrace.replay import poison_error
 from headrace.ringbuffer import Ring
 from headrace.runtime.pace import Pace
-from headrace.runtime.refusing import refusal
 from headrace.runtime.sources import Batch, Source
 
 if TYPE_CHECKING:
@@ -176,6 +176,7 @@ class Stage:
                 start = end
                 continue
             start = failure.sequence - batch.first
+            failure.stage = self.name
             failure.origin = batch.origin(start)
             failure.time_ns = batch.time_ns(start)
             self.done = failure.sequence  # before anybody can hear of the failure
@@ -247,5 +248,6 @@ class Stage:
 
     def _refuse_poison(self, batch: Batch, start: int) -> StepError:
         """The failure of an event that has killed whoever stepped over it."""
-        self.at = batch.first + start
-        return refusal(self.machine, batch, start, self.poison[self.at])
+        self.at = sequence = batch.first + start
+        deaths = self.poison[sequence]
+        return poison_error(self.machine, self.name, sequence, batch.event(start), deaths)
