@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -240,9 +238,8 @@ def test_poison_becomes_a_dead_letter(tmp_path: Path) -> None:
     poisoned = keys_of(0)[0]
     before, after = some(0, 30), some(30, 30)
     inputs = np.concatenate([before, rows((poisoned, 666)), after])
-    with processes(
-        topology, on_error="dead_letter", journal=hr.Journal(tmp_path, level="none")
-    ) as engine:
+    journal = hr.Journal(tmp_path, level="none")
+    with processes(topology, on_error="dead_letter", journal=journal) as engine:
         pool_of(engine).move([(0, 1)])
         wait_until(lambda: pool_of(engine).owners[0] == 1)
         engine.publish(inputs)
@@ -258,6 +255,12 @@ def test_poison_becomes_a_dead_letter(tmp_path: Path) -> None:
         engine.publish(after)
         engine.drain(20)
         made, state = np.concatenate(all_of(engine)), engine.state["deadly"]
+    for place in ("processes", "threads"):  # it kills nobody who opens the journal
+        with hr.Engine(
+            topology, on_error="dead_letter", journal=journal, place=place, start_method="fork"
+        ) as again:
+            assert again.state["deadly"] == state
+            assert [each.sequence for each in again.dead_letters] == [30]
     plain = ReferenceTopology(elastic(total, min=2))
     plain.publish(np.concatenate([before, after, after]))
     assert made[["key", "sum"]].tolist() == plain.outputs[["key", "sum"]].tolist()
@@ -357,44 +360,3 @@ def test_what_killed_others_is_passed_over_where_it_is_only_stepped_again() -> N
     assert again.new(0, made).tolist() == [(104, 1), (105, 0), (105, 1)]
     assert again.new(1, made).tolist() == []
     assert (again.end, again.owned, again.given_away) == (108, (1,), (0,))
-
-
-# -- many deaths ---------------------------------------------------------------------------------
-
-
-def storm(topology: Any, seed: int, count: int, journal: Path | None) -> tuple[int, int]:
-    """Kill workers at random while events go through, and partitions move; kills and moves."""
-    inputs = some(seed, count)
-    chance = np.random.default_rng(seed)
-    settings = None if journal is None else hr.Journal(journal, level="none", snapshot_every=500)
-    patient = hr.Supervisor("one_for_one", (), 1_000_000, 1.0)
-    kills = 0
-    with processes(topology, capacity=128, journal=settings, supervisor=patient) as engine:
-        for number, piece in enumerate(np.array_split(inputs, count // 20)):
-            engine.publish(piece, timeout=60)
-            time.sleep(0.004)
-            if number % 12 == 9:
-                time.sleep(chance.random() * 0.01)
-                with contextlib.suppress(ProcessLookupError):
-                    kill(engine, int(chance.integers(len(pool_of(engine).stages))))
-                    kills += 1
-        engine.drain(60)
-        made, moves = all_of(engine), pool_of(engine).moves
-        state = engine.state
-    plain = ReferenceTopology(topology)
-    plain.publish(inputs)
-    found = np.concatenate(made)
-    assert found[VALUES[:3]].tolist() == plain.outputs[VALUES[:3]].tolist()
-    if journal is not None:
-        assert found["sum"].tolist() == plain.outputs["sum"].tolist()
-        assert state == plain.state
-    return kills, moves
-
-
-@pytest.mark.parametrize("journaled", [True, False])
-def test_killed_at_random_while_partitions_move(tmp_path: Path, journaled: bool) -> None:
-    topology = elastic(max=3, controller=lambda: AtRandom(8), period=0.002, ordered=journaled)
-    kills, moves = storm(topology, 3, 1200, tmp_path if journaled else None)
-    assert kills > 3
-    assert moves > 5
-    assert not [each for each in threading.enumerate() if "headrace-post" in each.name]

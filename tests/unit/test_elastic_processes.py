@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,7 @@ def test_each_worker_is_a_process_that_stays() -> None:
         engine.drain(20)
         assert sum(engine.state["total"].values()) == 60
         assert [stage.pid for stage in engine._line.stages] == pids
+    assert not [each for each in threading.enumerate() if "headrace-post" in each.name]
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
