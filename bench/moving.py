@@ -1,7 +1,7 @@
 """How long the events of a key wait while its partition moves from one worker to another.
 
-Two workers, in threads, take events of two keys every 0.3 ms; one key's partition goes to and fro
-between them. An event has waited from when it was published until it is stepped.
+Two workers take events of two keys every 0.3 ms; one key's partition goes to and fro between them.
+An event has waited from when it was published until it is stepped.
 """
 
 from __future__ import annotations
@@ -21,6 +21,15 @@ EVENTS_PER_MOVE = 20
 PARTITIONS = 64
 
 
+TIMES = np.dtype([("key", "<i8"), ("published_ns", "<i8"), ("stepped_ns", "<i8")])
+
+
+@hr.machine(event=EVENT, output=TIMES, initial=int)
+def stamp(state: int, key: int, time_ns: int) -> tuple[int, tuple[int, int, int]]:
+    """Says when it stepped an event: from another process it is told by its outputs."""
+    return state + 1, (key, time_ns, time.time_ns())
+
+
 class _Still:
     """Leaves it to the benchmark what moves."""
 
@@ -31,8 +40,10 @@ class _Still:
         return []
 
 
-def waiting(count: int, key: str, moving: bool) -> Sample:
+def waiting(count: int, key: str, moving: bool, place: str = "threads") -> Sample:
     """`count` events of each key; p99 of what those of one, "moved" or "other", waited, in ms.
+
+    `place`: of the workers, "threads" or "processes".
 
     Of the moved key's events, while it moves, only the one counts that waited longest each time.
     """
@@ -44,13 +55,16 @@ def waiting(count: int, key: str, moving: bool) -> Sample:
         taken.append((key, time_ns, time.time_ns()))
         return state + 1, None
 
+    machine = stamp if place == "processes" else step
     stage = hr.elastic(
-        step, by="key", min=2, max=2, partitions=PARTITIONS, controller=_Still(), period=60.0
+        machine, by="key", min=2, max=2, partitions=PARTITIONS, controller=_Still(), period=60.0
     )
     begins: list[int] = []
-    begun = time.perf_counter()
-    with hr.Engine(stage) as engine:
-        pool = engine._line.pools["step"]  # type: ignore[union-attr]
+    with hr.Engine(stage, place=place) as engine:
+        pool = engine._line.pools[machine.name]  # type: ignore[union-attr]
+        while pool._behind:  # processes take a while to start
+            time.sleep(0.001)
+        begun = time.perf_counter()
         partition = int(partition_of(np.array([moved]), PARTITIONS)[0])
         pair = np.array([(moved,), (other,)], EVENT)
         for at in range(count):
@@ -60,7 +74,10 @@ def waiting(count: int, key: str, moving: bool) -> Sample:
             engine.publish(pair)
             time.sleep(GAP_SECONDS)
         engine.drain(60)
-        states = engine.state["step"]
+        states = engine.state[machine.name]
+        if machine is stamp:
+            for records in engine.outputs():
+                taken += records[["key", "published_ns", "stepped_ns"]].tolist()
     chosen = np.array([row[1:] for row in taken if row[0] == (moved, other)[key == "other"]])
     waited = (chosen[:, 1] - chosen[:, 0]) / 1e6
     if begins and key == "moved":
