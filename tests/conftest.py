@@ -10,11 +10,17 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
-# Two cores are shared by several workers: how long an example takes says nothing.
+# Two cores are shared by several workers: how long an example takes says nothing. Where planted
+# bugs are looked for, that there is an example is all that is asked.
 settings.register_profile(
-    "shared-cores", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "shared-cores",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate]
+    if os.environ.get("HYPOTHESIS_FOUND_IS_ENOUGH")
+    else list(Phase),
 )
 settings.load_profile("shared-cores")
 

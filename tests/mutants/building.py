@@ -100,6 +100,7 @@ def environment_for(folder: Path, *, bytecode: bool = True) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "" if bytecode else "1",
         "PYTHONPYCACHEPREFIX": kept,
         "HYPOTHESIS_STORAGE_DIRECTORY": str(folder.parent / "hypothesis"),
+        "HYPOTHESIS_FOUND_IS_ENOUGH": "1",  # to make an example small takes longer than a test may
     }
 
 
