@@ -171,7 +171,7 @@ REPLAY_MUTANTS = [
         "kept letters of copies are one", "one of two events that failed is not kept",
         RUNTIME + "kept_letters.py",
         "    return letter.stage, letter.sequence", "    return letter.machine, letter.sequence",
-        PASSED + "a_letter_that_is_discarded_is_passed_over_by_its_stage_alone"),
+        PASSED + "letters_that_both_copies_tell_one_after_the_other"),
     Planted(
         "old letters are written anew", "an event has two letters, and the old one is done with",
         RUNTIME + "kept_letters.py",

@@ -46,7 +46,7 @@ def test_nobody_waits_for_a_worker_that_is_gone() -> None:
     engine.publish(rows((moved, 1)))
     go_on.set()
     with pytest.raises(SystemExit, match="gone"):
-        engine.close(20)
+        engine.close(5)
 
 
 def test_failures_are_passed_over_by_partition() -> None:

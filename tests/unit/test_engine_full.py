@@ -100,7 +100,7 @@ def test_a_call_is_never_dropped_silently() -> None:
     with hr.Engine(machine, capacity=2, on_full="drop") as engine, machine:
         engine.publish(values(0, 1))
         with pytest.raises(InputFull):
-            engine.call(values(2), timeout=20)
+            engine.call(values(2), timeout=5)
         assert engine.dropped == 0
         machine.gate.set()
 

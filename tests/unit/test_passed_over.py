@@ -12,11 +12,14 @@ from cli_tools import in_folder
 from letter_tools import small
 
 import headrace as hr
+from headrace.compose import lay_out
 from headrace.errors import MachineError, StepError
 from headrace.journal.letter_box import LetterBox
 from headrace.journal.letters import as_letters
 from headrace.journal.notes import Failed
 from headrace.replay import Fold, NetFold, PassedOver, fold_of
+from headrace.runtime.failures import DeadLetter
+from headrace.runtime.kept_letters import KeptLetters
 from headrace.runtime.letter_notes import note_of
 
 TRADE = np.dtype([("key", "<i8"), ("amount", "<i8")])
@@ -174,6 +177,16 @@ def test_one_event_in_two_copies_is_two_letters() -> None:
     assert letters() == WAITING
     with opened(TOPOLOGY) as running:
         assert len(running.dead_letters) == 2
+    assert letters() == WAITING
+
+
+def test_letters_that_both_copies_tell_one_after_the_other() -> None:
+    kept = KeptLetters("dead", lay_out(TOPOLOGY))
+    for stage in ("book.0", "book.1", "book.0"):  # the last one is what a successor tells again
+        error = StepError("negative", sequence=2, event={"amount": -5}, machine="book")
+        error.origin, error.stage = 2, stage
+        kept.keep(DeadLetter(2, "book", amounts(-5), error, stage=stage))
+    kept.box.close()
     assert letters() == WAITING
 
 
