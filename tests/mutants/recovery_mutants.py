@@ -94,6 +94,11 @@ RECOVERY_MUTANTS = [
         "                if False:\n",
         FILES + "a_segment_of_another_journal"),
     Planted(
+        "segment of other events", "inputs are taken for others", READER,
+        "                if found.identity.event != other.identity.event:\n",
+        "                if False:\n",
+        FILES + "a_segment_of_other_events"),
+    Planted(
         "no second look", "what is being written while it is looked at is damage", READER,
         "        if bytes_behind and self._has_come(segment, position):\n", "        if False:\n",
         READING + "what_is_being_written_is_no_tear"),

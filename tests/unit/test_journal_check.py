@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from journal_fuzzing import vouch_for_segment
 from journal_tools import flip, new_writer, some_events, write_some
 from repair_tools import (
     FOLDER,
@@ -181,6 +182,23 @@ def test_a_segment_of_another_journal() -> None:
     finding = only(disk)
     assert finding.reason == "it belongs to another journal"
     assert finding.inputs == (int(path[-28:-8]), int(segments(disk)[2][-28:-8]))
+
+
+def test_a_segment_of_other_events() -> None:
+    """A whole header that no engine wrote; the one that was there can be put together again."""
+    disk = made_journal(60)
+    path = segments(disk)[1]
+    data = bytearray(read(disk, path))
+    at = data.index(b"key")
+    data[at : at + 3] = b"hey"
+    vouch_for_segment(data, [])
+    file = disk.open(path, writable=True)
+    file.write(0, [bytes(data)])
+    file.sync()
+    finding = only(disk)
+    assert finding.file == path
+    assert "it says that its events are" in finding.reason
+    assert "'hey'" in finding.reason
 
 
 def test_bad_snapshots_are_harmless() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from journal_fuzzing import vouch_for_segment
 from journal_tools import (
     EVENT,
     flip,
@@ -201,6 +202,19 @@ def test_a_segment_of_another_journal(tmp_path: Path) -> None:
     ours.write_bytes(theirs.read_bytes())
     with pytest.raises(JournalDamaged, match="belongs to another journal"):
         read_all(tmp_path / "a")
+
+
+def test_a_segment_of_other_events(tmp_path: Path) -> None:
+    """Its header is whole, and the bytes of an event as many: only the name of a field differs."""
+    write_some(new_writer(tmp_path), [500] * 30)
+    path = sorted(tmp_path.glob("*.segment"))[1]
+    data = bytearray(path.read_bytes())
+    at = data.index(b"key")
+    data[at : at + 3] = b"hey"
+    vouch_for_segment(data, [])
+    path.write_bytes(data)
+    with pytest.raises(JournalDamaged, match=r"its events are .*'hey'.*, and another .*'key'"):
+        read_all(tmp_path)
 
 
 @pytest.mark.parametrize(

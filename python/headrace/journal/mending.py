@@ -40,7 +40,8 @@ class Mended:
 class Headers:
     """The headers of a journal's segments.
 
-    `journal_id`: that of most of them. `model`: a whole segment of that journal, the last one.
+    `journal_id`: that of most of them, and `event`: the dtype of their events. `model`: a whole
+    segment of that journal, the last one.
     """
 
     def __init__(self, disk: Disk, folder: str, names: list[Name]) -> None:
@@ -56,6 +57,9 @@ class Headers:
         ids = Counter(each.header.journal_id for each in self._whole.values())
         self.journal_id = ids.most_common(1)[0][0] if ids else None
         own = [each for each in self._whole.values() if each.header.journal_id == self.journal_id]
+        events = Counter(each.identity.event for each in own)
+        self.event = events.most_common(1)[0][0] if events else None
+        own = [each for each in own if each.identity.event == self.event]
         self.model = own[-1] if own else None
 
     def mend(self, name: Name, previous: int | None) -> Mended | None:
@@ -113,6 +117,7 @@ class Headers:
             (abs(each[0] - name[0]), segment.header)
             for each, segment in self._whole.items()
             if segment.header.journal_id == self.journal_id
+            and segment.identity.event == self.event
         ]
         return [header for _, header in sorted(own, key=lambda one: one[0])[:4]]
 

@@ -82,6 +82,11 @@ class Reader:
                 other = next(iter(self._segments.values()))
                 if found.header.journal_id != other.header.journal_id:
                     raise found.damage("it belongs to another journal", 0, first_sequence)
+                if found.identity.event != other.identity.event:
+                    raise found.damage(
+                        f"it says that its events are {found.identity.event}, and another segment "
+                        f"of this journal that they are {other.identity.event}", 0, first_sequence
+                    )  # fmt: skip
             self._segments[number] = found
         return found
 

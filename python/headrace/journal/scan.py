@@ -230,10 +230,15 @@ class _Walk:
     def _open(self, found: SegmentFound) -> Segment | None:
         try:
             segment = Segment(self.found.disk, self.found.folder, *found.name)
-            if segment.header.journal_id == self.headers.journal_id:
+            if segment.header.journal_id != self.headers.journal_id:
+                found.header = "it belongs to another journal"
+                return None
+            if segment.identity.event == self.headers.event:
                 return segment
-            found.header = "it belongs to another journal"
-            return None
+            found.header = (
+                f"it says that its events are {segment.identity.event}, and others of this "
+                f"journal that they are {self.headers.event}"
+            )
         except JournalDamaged as error:
             found.header = str(error).split(": ", 1)[-1]
         except FileNotFoundError:
