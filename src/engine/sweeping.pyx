@@ -25,6 +25,11 @@ cdef int by_number(const void *one, const void *other) noexcept nogil:
     return (<const int32_t *>one)[0] - (<const int32_t *>other)[0]
 
 
+cdef void put_in_order(Numbers *numbers) noexcept nogil:
+    if numbers.count > 1:  # without any, it has no memory, which qsort must be given
+        qsort(numbers.items, numbers.count, sizeof(int32_t), &by_number)
+
+
 cdef Py_ssize_t first_from(const Numbers *numbers, int low) noexcept nogil:
     """The place of the first that is `low` or more; they are in order."""
     cdef Py_ssize_t begin = 0, end = numbers.count, middle
@@ -90,11 +95,8 @@ cdef class Sweep:
                 self.bad_at = low
                 break
         for low in range(self.states):
-            qsort(self.into[low].items, self.into[low].count, sizeof(int32_t), &by_number)
-            qsort(
-                self.right_there[low].items, self.right_there[low].count, sizeof(int32_t),
-                &by_number,
-            )
+            put_in_order(&self.into[low])
+            put_in_order(&self.right_there[low])
         self.complete = True
 
     cdef int _close(self, int low) except -1:
