@@ -97,6 +97,16 @@ def may_move(pool: Any) -> bool:
     return not any(at in pool._behind for at in pool.workers)
 
 
+def retire_all_but_one(pool: Any) -> None:
+    """Have one worker only, and do what the pool would do until it is so, or as good as never."""
+    pool.want(1)
+    for _ in range(1000):  # each a step of it, as far as it can go
+        pool.tick()
+        if pool.workers == (0,):
+            break
+        time.sleep(0.005)
+
+
 def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
     while not true():

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from every_world import visit_all
+
 from headrace.elastic import handover as protocol
 from headrace.elastic.handover import (
     COORDINATOR,
@@ -243,33 +245,10 @@ def check_end(world: World, bounds: Bounds) -> None:
 
 def explore(bounds: Bounds) -> int:
     """Visit every world; how many there are. AssertionError with the way to a bad one."""
-    first = begin(bounds)
-    came: dict[World, tuple[World, str] | None] = {first: None}
-    todo = [first]
-    while todo:
-        world = todo.pop()
-        try:
-            check(world)
-            ended = True
-            for name, happens in next_worlds(world, bounds):
-                ended &= OPTIONAL.search(name) is not None
-                step = name
-                then = happens()
-                if then not in came:
-                    came[then] = (world, name)
-                    todo.append(then)
-            step = "the end"
-            if ended:
-                check_end(world, bounds)
-        except AssertionError as error:
-            raise AssertionError(f"{error}: {[*way(came, world), step]}") from error
-    return len(came)
-
-
-def way(came: dict[World, tuple[World, str] | None], world: World) -> list[str]:
-    steps = []
-    before = came[world]
-    while before is not None:
-        steps.append(before[1])
-        before = came[before[0]]
-    return steps[::-1]
+    return visit_all(
+        begin(bounds),
+        lambda world: next_worlds(world, bounds),
+        check,
+        lambda world: check_end(world, bounds),
+        OPTIONAL,
+    )

@@ -14,33 +14,22 @@ WORK = "moving a partition"
 APART = "moving a partition to another process"
 LIMITS = {"start": 40, "most": 20_000}
 
-_apart = partial(waiting, place="processes")
 
-FIGURES = (
-    Figure(
-        "moving",
+def _figure(name: str, work: str, **how: str) -> Figure:
+    measured = partial(waiting, **how)
+    return Figure(
+        name,
         {
-            MOVED: plain(partial(waiting, key="moved", moving=True), **LIMITS),
-            OTHER: plain(partial(waiting, key="other", moving=True), **LIMITS),
-            STILL: plain(partial(waiting, key="other", moving=False), **LIMITS),
+            MOVED: plain(partial(measured, key="moved", moving=True), **LIMITS),
+            OTHER: plain(partial(measured, key="other", moving=True), **LIMITS),
+            STILL: plain(partial(measured, key="other", moving=False), **LIMITS),
         },
         [
-            Check(WORK, "its key, p99", MOVED, STILL, "ms", "<=", 10, "difference"),
-            Check(WORK, "other keys, p99", OTHER, STILL, "ms", "<=", 1, "difference"),
+            Check(work, "its key, p99", MOVED, STILL, "ms", "<=", 10, "difference"),
+            Check(work, "other keys, p99", OTHER, STILL, "ms", "<=", 1, "difference"),
         ],
         seconds=1.5,
-    ),
-    Figure(
-        "moving-processes",
-        {
-            MOVED: plain(partial(_apart, key="moved", moving=True), **LIMITS),
-            OTHER: plain(partial(_apart, key="other", moving=True), **LIMITS),
-            STILL: plain(partial(_apart, key="other", moving=False), **LIMITS),
-        },
-        [
-            Check(APART, "its key, p99", MOVED, STILL, "ms", "<=", 10, "difference"),
-            Check(APART, "other keys, p99", OTHER, STILL, "ms", "<=", 1, "difference"),
-        ],
-        seconds=1.5,
-    ),
-)
+    )
+
+
+FIGURES = (_figure("moving", WORK), _figure("moving-processes", APART, place="processes"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from elastic_tools import (
     elastic,
     keys_of,
     pool_of,
+    retire_all_but_one,
     rows,
     total,
     wait_until,
@@ -174,12 +174,7 @@ def test_workers_come_and_go() -> None:
         engine.publish(rows(*((key, 1) for key in range(20))))
         pool.move([(at, 2) for at in range(8)])
         wait_until(lambda: pool.owners == (2,) * 8)
-        pool.want(1)
-        for _ in range(1000):  # each a step of it, as far as it can go
-            pool.tick()
-            if pool.workers == (0,):
-                break
-            time.sleep(0.005)
+        retire_all_but_one(pool)
         assert (pool.workers, names(), pool.owners) == ((0,), {"total.0"}, (0,) * 8)
         engine.publish(rows(*((key, 1) for key in range(20))))
         engine.drain(20)

@@ -6,7 +6,6 @@ import copy
 import os
 import pickle
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from elastic_tools import (
     keys_of,
     pool_of,
     processes,
+    retire_all_but_one,
     rows,
     silent,
     slow_total,
@@ -101,12 +101,7 @@ def test_each_worker_is_a_process_that_stays() -> None:
             engine.publish(rows(*((key, 1) for key in range(20))))
             assert pool.move([(at, 2) for at in range(8)]) == 8
             wait_until(lambda: pool.owners == (2,) * 8)
-            pool.want(1)
-            for _ in range(1000):  # each a step of it, as far as it can go
-                pool.tick()
-                if pool.workers == (0,):
-                    break
-                time.sleep(0.005)
+            retire_all_but_one(pool)
             assert (pool.workers, names(), pool.owners) == ((0,), {"total.0"}, (0,) * 8)
         engine.publish(rows(*((key, 1) for key in range(20))))
         engine.drain(20)
