@@ -243,7 +243,7 @@ def test_replay_comes_to_the_same(name: str) -> None:
     made = 0 if name == "silent" else len(plain.outputs)
     told = summary(succeeds("replay", "j", f"machines.py:{name}").stdout)
     assert (told["inputs"], told["outputs"]) == ("5", f"{made}")
-    assert told["digests checked"] == "1, all as they were"
+    assert re.fullmatch(r"[1-9]\d*, all as they were", told["digests checked"])
     states = tuple(plain.state.values())
     assert told["state digest"] == state_digest(states)
     told = summary(succeeds("replay", "j", f"machines.py:{name}", "--to", 2, "--no-verify").stdout)

@@ -126,7 +126,8 @@ class Opening:
             journal_id=None if tail.reader is None else tail.journal_id,
         )
         opened = Opened(writer.sequence, identity.machine, identity.version, identity.headrace)
-        writer.append(np.empty(0, event), np.empty(0, np.int64), [opened])
+        # Safe before anything is said of what comes behind it: a snapshot tells where that begins.
+        writer.append(np.empty(0, event), np.empty(0, np.int64), [opened], sync=True)
         return tail.recovery, writer
 
     def _restore(self, snapshot: Snapshot, tail: Tail) -> None:
