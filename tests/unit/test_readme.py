@@ -17,10 +17,9 @@ import numpy as np
 import pytest
 from mutants.model_mutants import MUTANTS
 from mutants.tables import BUILT, PLAIN, SANITIZED
-from typer.main import get_command
 
 import headrace as hr
-from headrace.cli import app
+from headrace.cli.commands import loaded
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -175,11 +174,10 @@ def test_names_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_options_exist(page: Path) -> None:
-    commands: Any = get_command(app)
     for span in spans_of(page):
         called = re.match(r"headrace\s+([\w-]+)", span)
         if called:
-            known = {name for each in commands.commands[called[1]].params for name in each.opts}
+            known = {name for each in loaded(called[1]).params for name in each.opts}
             assert set(re.findall(r"--[a-z-]+", span)) <= {*known, "--help"}
 
 

@@ -14,6 +14,7 @@ from headrace.journal.stats import stats
 from headrace.ports import LocalDisk
 
 from . import helptext
+from .commands import new_app
 from .console import FAILED, WRONG_USE, counted, remark, reported, stderr, stdout
 from .journal_events import Shown, show
 from .journal_report import check_as_json, print_check, print_stats, stats_as_json
@@ -25,11 +26,7 @@ LIMIT = 100
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="The journal's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
-journal = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+journal = new_app(no_args_is_help=True)
 
 
 def folder_of(folder: str) -> str:
