@@ -327,7 +327,9 @@ def skip_reason(path: PurePosixPath, text: str) -> list[str]:
     """A test that is skipped or expected to fail says why."""
     if path.parts[0] != "tests" or path.suffix != ".py":
         return []
-    complaints = []
+    complaints: list[str] = []
+    if "skip" not in text and "xfail" not in text:
+        return complaints
     tree = ast.parse(text)
     calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):

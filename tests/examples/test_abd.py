@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from lengths import cases
 from protocol_bugs import ProtocolBug, check_found, example
 from protocol_runs import check_same_twice, tally
 
@@ -106,6 +107,9 @@ BUGS = [
 ]
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+LONG = {"own stamp only", "quorum too small", "read without write-back", "retry at another node"}
+
+
+@pytest.mark.parametrize("bug", cases(BUGS, LONG))
 def test_a_planted_bug_is_found(bug: ProtocolBug) -> None:
     check_found(bug)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from lengths import cases
 from protocol_bugs import ProtocolBug, check_found, example
 from protocol_runs import check_same_twice, tally
 
@@ -129,6 +130,9 @@ BUGS = [
 ]
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+LONG = {"acceptance not kept", "ballot used again", "first accepted", "own value"}
+
+
+@pytest.mark.parametrize("bug", cases(BUGS, LONG))
 def test_a_planted_bug_is_found(bug: ProtocolBug) -> None:
     check_found(bug)

@@ -86,9 +86,12 @@ EXPLORED: list[tuple[str, Builder, dict[Detail, int]]] = [
 
 LONG = {  # `make torture` visits them
     "diamond, ended and drained",  # most of a minute
-    *(f"a producer killed after {actions} actions" for actions in (10, 11, 12)),
-    "a producer killed after 10 actions, weak memory",
+    *(f"a producer killed after {actions} actions" for actions in (10, 11, 12, 13)),
+    *(f"a producer killed after {actions} actions, weak memory" for actions in (10, 11)),
     "end while one publishes",
+    "end while one of several publishes",
+    "join while two publish",
+    "all sleep, one joins behind",
 }
 
 CASES = [

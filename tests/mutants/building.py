@@ -100,6 +100,7 @@ def environment_for(folder: Path, *, bytecode: bool = True) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "" if bytecode else "1",
         "PYTHONPYCACHEPREFIX": kept,
         "HYPOTHESIS_STORAGE_DIRECTORY": str(folder.parent / "hypothesis"),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # they take a second to import, and one is used
         "HYPOTHESIS_FOUND_IS_ENOUGH": "1",  # to make an example small takes longer than a test may
     }
 
@@ -122,7 +123,8 @@ def run_tests(
     """Run tests of this tree against the package in `folder`, in a process of their own."""
     scratch = folder.parent / "scratch"
     scratch.mkdir(exist_ok=True)
-    options = ["-v", "-p", "no:cacheprovider", "--timeout=20", "-m", "", "--tb=short"]
+    options = ["-v", "-p", "no:cacheprovider", "-p", "pytest_timeout", "--timeout=20"]
+    options += ["-m", "", "--tb=short"]
     options += [f"--basetemp={scratch / 'pytest'}", *(["-x"] if stop else [])]
     output = scratch / "output.txt"
     with output.open("w") as file:

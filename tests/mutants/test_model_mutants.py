@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from interleaving.model import load_model
+from lengths import cases
 
 from headrace.reference.memory import ModelViolation
 from headrace.reference.views import Detail
@@ -15,7 +16,11 @@ from mutants.model_mutants import Mutant
 CONFIGURATIONS = {**RING_CONFIGURATIONS, **DEATH_CONFIGURATIONS}
 MUTANTS = [*RING_MUTANTS, *DEATH_MUTANTS]
 USED = sorted({(mutant.caught_by, mutant.detail.value) for mutant in MUTANTS})
-LONG = {"judged, weak", "two buriers"}  # without a bug; `make torture` visits them
+LONG = {  # without a bug
+    *("judged, weak", "two buriers", "end while publishing", "parking, join"),
+    "join, two producers",
+    *("leave, chain, reuse", "declared dead, one behind", "leaver killed", "declarer killed"),
+}
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
@@ -26,13 +31,11 @@ def test_bug_is_caught(mutant: Mutant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "detail"),
-    [
-        pytest.param(name, detail, marks=[pytest.mark.torture] if name in LONG else [])
-        for name, detail in USED
-    ],
+    "used",
+    cases(USED, {f"{name}, {detail}" for name, detail in USED if name in LONG}, ", ".join),
 )
-def test_model_without_bug_passes(name: str, detail: str) -> None:
+def test_model_without_bug_passes(used: tuple[str, str]) -> None:
+    name, detail = used
     CONFIGURATIONS[name](load_model()).explore(Detail(detail))
 
 

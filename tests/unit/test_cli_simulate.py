@@ -66,7 +66,9 @@ def test_what_was_never_reached_is_told() -> None:
     assert "never: never seen" in result.stdout
 
 
-def test_a_run_that_fails_is_made_small_and_a_test(folder: Path) -> None:
+def test_a_run_that_fails_is_made_small_and_a_test(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     result = headrace("simulate", "counters.py:bad", "--runs", 50, "--to-test", "test_it.py")
     assert result.exit_code == 1
     assert "failed: " in result.stdout
@@ -79,6 +81,7 @@ def test_a_run_that_fails_is_made_small_and_a_test(folder: Path) -> None:
     again = headrace("simulate", "counters.py:bad", "--runs", 1, "--seed", seed)
     assert again.stdout.split("\n\n")[1] == result.stdout.split("\n\n")[1]
     code = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # quicker
     failing = subprocess.run(code, cwd=folder, capture_output=True, text=True, check=False)
     assert failing.returncode == 1
     assert "SimulationFailed: always: keeps_what_it_told" in failing.stdout

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from debugger_tools import account_total, lines, play_at_500, press, write_journal
+from lengths import cases
 
 pytest.importorskip("textual", reason="the debugger's screen is an extra")
 
@@ -309,17 +310,11 @@ async def leave(app: Any, pilot: Any, session: Session) -> None:
     assert app.return_code == 0
 
 
-LONG = {"breakpoints", "drop", "help_", "search"}  # `make torture` plays them
+LONG = {"breakpoints", "drop", "help_", "search"}
 
 
 @pytest.mark.parametrize(
-    "play",
-    [
-        pytest.param(
-            play, marks=[pytest.mark.torture] if play.__name__ in LONG else [], id=play.__name__
-        )
-        for play in dict.fromkeys(PLAYS.values())
-    ],
+    "play", cases(dict.fromkeys(PLAYS.values()), LONG, lambda play: play.__name__)
 )
 def test_keys(play: Play, journal: Path) -> None:
     play_at_500(journal, play)

@@ -130,7 +130,14 @@ def check_free(recorder: Recorder) -> None:
     recorder._work = threading.RLock()  # whose owner is gone
 
 
-@pytest.mark.parametrize(("level", "more"), [("fsync", 0), ("fsync", 2), ("os", 2)])
+@pytest.mark.parametrize(
+    ("level", "more"),
+    [
+        ("fsync", 0),
+        pytest.param("fsync", 2, marks=pytest.mark.torture),
+        pytest.param("os", 2, marks=pytest.mark.torture),
+    ],
+)
 def test_an_interrupt_at_each_moment(level: str, more: int) -> None:
     moments = interrupted(0, level, more).moments
     assert moments > 80
