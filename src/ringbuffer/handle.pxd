@@ -4,14 +4,13 @@ from libc.stdint cimport int32_t, int64_t
 
 from headrace.ringbuffer.segment cimport Segment
 from headrace.ringbuffer.views cimport ViewPool
-from headrace.ringbuffer.waiting cimport Outcome, Wait, WaitPlan, WaitStrategy, learned
+from headrace.ringbuffer.waiting cimport Outcome, Wait, WaitPlan, WaitStrategy
 
 
 cdef class Handle:
     cdef Segment segment
     cdef ViewPool pool
     cdef WaitPlan plan
-    cdef int impatience             # how often the plan is halved, since waits were long
     cdef readonly WaitStrategy wait
     cdef const int64_t *generation  # this process's count of forks
     cdef int64_t born               # that count when this handle was made; -1: closed
@@ -25,8 +24,6 @@ cdef class Handle:
 
     cdef int refuse(self) except -1
     cdef int begin_wait(self, Wait *wait, object timeout) except -1
-    cdef inline void end_wait(self, const Wait *wait) noexcept:
-        self.impatience = learned(wait, self.impatience)
     cdef void shut(self) noexcept
     cdef int bury_now_and_then(self) except -1
     cdef inline int check_usable(self) except -1:

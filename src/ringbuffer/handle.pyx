@@ -5,7 +5,7 @@ cimport cython
 from headrace.ringbuffer.layout cimport HR_DATA_PARKED, HR_SPACE_PARKED
 from headrace.ringbuffer.mapping cimport fork_generation
 from headrace.ringbuffer.parking cimport prepare_to_park, wake_parked
-from headrace.ringbuffer.waiting cimport Wait, WaitStrategy, deadline_after, shortened
+from headrace.ringbuffer.waiting cimport Wait, WaitStrategy, deadline_after
 
 import functools
 
@@ -48,17 +48,12 @@ cdef class Handle:
             f"another thread is waiting on this {what}; give each thread its own")
 
     cdef int begin_wait(self, Wait *wait, object timeout) except -1:
-        wait.plan = shortened(&self.plan, self.impatience)
+        wait.plan = self.plan
         wait.parking = &self.segment.at.header.parking
         wait.closed = &self.closed
         wait.deadline_ns = deadline_after(timeout)
         wait.parked_before = False
         return 0
-
-    @property
-    def _impatience(self):
-        """How often the plan of its strategy is halved now, since its waits were long."""
-        return self.impatience
 
     cdef int bury_now_and_then(self) except -1:
         """Called when a look that may not wait was in vain because of an unpublished claim."""

@@ -127,8 +127,6 @@ cdef class Producer(Handle):
         self.waiting = True
         try:
             outcome = wait_with_signals(&wait, self.burier)
-            if outcome == READY:
-                self.end_wait(&wait)
         finally:
             self.waiting = False
             if self.closed:

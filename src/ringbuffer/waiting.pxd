@@ -36,15 +36,8 @@ ctypedef struct Wait:
     int64_t deadline_ns     # monotonic; INT64_MAX: none
     int64_t nap_ns_max      # the longest it does not look around
     bint parked_before      # after LOOK_AROUND: do not spin again
-    int64_t begin_ns        # when it parked for the first time
 
 cdef Outcome wait_on(Wait *wait) noexcept nogil
-cdef int learned(const Wait *wait, int impatience) noexcept nogil
-cdef inline WaitPlan shortened(const WaitPlan *plan, int impatience) noexcept nogil:
-    """The plan of who has seen that spinning does not help: each step halves it."""
-    if plan.spins < 0 or plan.yields < 0:
-        return plan[0]  # it never parks
-    return WaitPlan(plan.spins >> impatience, plan.yields >> impatience)
 cdef Outcome wait_with_signals(Wait *wait, object burier) except? DAMAGED
 cdef int64_t deadline_after(object timeout) except -1
 

@@ -23,8 +23,6 @@ cdef extern from "sched.h" nogil:
 cdef enum:
     SPINS_BETWEEN_CLOCKS = 512
     YIELDS_BETWEEN_CLOCKS = 16
-    SPINNING_HELPS_NS = 50_000      # about what 2000 spins take
-    IMPATIENCE_MAX = 6
     NAP_NS_MAX = 100_000_000
     BURIAL_NAP_NS_MAX = 20_000_000
 
@@ -106,15 +104,7 @@ cdef Outcome wait_on(Wait *wait) noexcept nogil:
         if outcome != NOT_YET:
             return outcome
         wait.parked_before = True
-        wait.begin_ns = come_up_ns - wait.nap_ns_max
     return park(wait)
-
-
-cdef int learned(const Wait *wait, int impatience) noexcept nogil:
-    """How impatient to be next time: less, if this wait was short; more, if it was long."""
-    if wait.parked_before and monotonic_ns() - wait.begin_ns > SPINNING_HELPS_NS:
-        return impatience + 1 if impatience < IMPATIENCE_MAX else IMPATIENCE_MAX
-    return impatience - 1 if impatience > 0 else 0
 
 
 cdef Outcome wait_with_signals(Wait *wait, object burier) except? DAMAGED:
@@ -203,12 +193,7 @@ cdef class Yield(WaitStrategy):
 
 
 cdef class Backoff(WaitStrategy):
-    """Spin, then yield, then park: quick while busy, free while idle. The default.
-
-    `spins`, `yields`: at most. Who has to wait for longer than they take, again and again, as for
-    a step that takes its time, soon spins less, and leaves the core to that; who finds that a wait
-    was short, more again.
-    """
+    """Spin, then yield, then park: quick while busy, free while idle. The default."""
 
     def __cinit__(self, spins=2000, yields=20):
         self.plan = WaitPlan(_count(spins, "spins"), _count(yields, "yields"))

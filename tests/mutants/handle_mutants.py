@@ -108,14 +108,6 @@ HANDLE_MUTANTS = [
         "    if load_acquire_i32(wait.closed):\n        return CLOSED\n", "",
         END + "closing_only_the_handle"),
     Planted(
-        "impatient for ever", "who has waited long once sleeps where a spin would do", WAITING,
-        "return impatience - 1 if impatience > 0 else 0", "return impatience",
-        WAIT + "who_waits_long_spins_less_and_who_waits_little_more_again"),
-    Planted(
-        "patient for ever", "spins take the core from the step that is waited for", WAITING,
-        "return impatience + 1 if impatience < IMPATIENCE_MAX else IMPATIENCE_MAX", "return 0",
-        WAIT + "who_waits_long_spins_less_and_who_waits_little_more_again"),
-    Planted(
         "no deadline", "a timeout is over, and the wait is not", WAITING,
         "    if now >= wait.deadline_ns:\n        return TIMED_OUT\n", "",
         END + "timeouts"),

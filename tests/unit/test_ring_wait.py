@@ -234,39 +234,3 @@ def test_idle_iteration_costs_next_to_nothing() -> None:
     ring.end()
     thread.join(5)
     assert share < 0.02
-
-
-IMPATIENCE_MAX = 6
-
-
-def wait_for(consumer: hr.Consumer, producer: hr.Producer, after: float) -> None:
-    """Let the consumer wait for an event that comes so many seconds later."""
-    later = threading.Timer(after, lambda: producer.publish(ticks(1)))
-    later.start()
-    assert len(consumer.poll(timeout=10)) == 1
-    consumer.release()
-    later.join()
-
-
-def test_who_waits_long_spins_less_and_who_waits_little_more_again() -> None:
-    ring, echo = hr.Ring.create(TICK, 4), hr.Ring.create(TICK, 4)
-    consumer, producer = ring.consumer("c"), ring.producer()
-    for seen in range(1, IMPATIENCE_MAX + 3):
-        wait_for(consumer, producer, 0.02)
-        assert consumer._impatience == min(seen, IMPATIENCE_MAX)
-    asked, asking = echo.consumer("asked", wait=hr.wait.Yield()), echo.producer()
-
-    def ask() -> None:
-        for _ in asked:
-            producer.publish(ticks(1))
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    deadline = time.monotonic() + 10
-    while consumer._impatience and time.monotonic() < deadline:
-        asking.publish(ticks(1))
-        assert len(consumer.poll(timeout=10)) == 1
-        consumer.release()
-    echo.end()
-    thread.join()
-    assert consumer._impatience == 0
