@@ -189,6 +189,11 @@ def _busy_slowly(state: Any, amount: int) -> tuple[Any, None]:
     return state, None
 
 
+# More than is stepped over while a core's other thread has it, some milliseconds: two shards and
+# who publishes share two cores.
+SHARES_CAPACITY = 1 << 20
+
+
 class Shards:
     """`n` copies of a machine share what an engine is given. `mix(amount)`: what a step makes."""
 
@@ -201,6 +206,7 @@ class Shards:
         self._engine = stack.enter_context(
             hr.Engine(
                 topology,
+                SHARES_CAPACITY,
                 place=place,
                 cores=_cores(range(1, n + 1)),
                 keep_outputs=0,
