@@ -1,4 +1,4 @@
-"""Topologies: machines in sequence, shards in threads and in processes."""
+"""Topologies: machines in sequence, shards in threads and in processes, elastic ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from bench.benchmarking import contestants, measure
 from bench.measure import Figure
 
-FIGURES = ("machines-in-sequence", "workers", "shares")
+FIGURES = ("machines-in-sequence", "workers", "elastic-workers", "shares")
 
 
 @pytest.mark.parametrize(("figure", "name"), contestants(*FIGURES))

@@ -194,14 +194,12 @@ def _busy_slowly(state: Any, amount: int) -> tuple[Any, None]:
 SHARES_CAPACITY = 1 << 20
 
 
-class Shards:
-    """`n` copies of a machine share what an engine is given. `mix(amount)`: what a step makes."""
+class Sharing:
+    """An engine whose workers share what it is given. `mix(amount)`: what a step makes."""
 
     def __init__(
-        self, stack: ExitStack, made: Machine, mix: Callable[[int], int], by: str | None, n: int,
-        place: str,
-    ) -> None:  # fmt: skip
-        topology = hr.shard(made, by=by, n=n) if n > 1 else made
+        self, stack: ExitStack, topology: Any, mix: Callable[[int], int], n: int, place: str
+    ) -> None:
         method = "fork" if place == "processes" else None
         self._engine = stack.enter_context(
             hr.Engine(
@@ -214,7 +212,6 @@ class Shards:
             )
         )
         self._mix = mix
-        self._n = n
         self._seen = [0, 0, 0]
         self._engine.publish(work(1))  # they are there
         self._engine.drain(SECONDS)
@@ -236,9 +233,8 @@ class Shards:
             seconds, _ = timed(publish)
         self._add(events, laps)
         self._add(events[:rest], 1)
-        states = self._engine.state
         found = [0, 0, 0]
-        for state in states.values() if self._n > 1 else [states]:
+        for state in _each(self._engine.state):
             count_, total, mixed = list(state.item() if hasattr(state, "item") else state)[:3]
             found = [found[0] + count_, found[1] + total, found[2] ^ mixed]
         return rate_sample(count, seconds, found, self._seen)
@@ -253,8 +249,21 @@ class Shards:
                     self._seen[2] ^= self._mix(amount)
 
 
+def _each(state: Any) -> Iterator[Any]:
+    """The states of all copies of a machine: of shards, of partitions, or of one alone."""
+    if not isinstance(state, dict):
+        yield state
+        return
+    for each in state.values():
+        yield from _each(each)
+
+
 def _signed(word: int) -> int:
     return word - (1 << 64) if word >> 63 else word
+
+
+def _sharded(made: Machine, by: str | None, n: int) -> Any:
+    return hr.shard(made, by=by, n=n) if n > 1 else made
 
 
 def native_shards(by: str | None, n: int, ns: float, start: int) -> Open:
@@ -263,23 +272,32 @@ def native_shards(by: str | None, n: int, ns: float, start: int) -> Open:
     def opened(stack: ExitStack) -> Contestant:
         mixed, rounds = yardstick.library().bench_mixed, rounds_for(ns)
         mix = cache(lambda amount: _signed(mixed(amount, rounds)))
-        shards = Shards(stack, busy_native(ns), mix, by, n, "threads")
-        return Contestant(shards.run, start=start)
+        sharing = Sharing(stack, _sharded(busy_native(ns), by, n), mix, n, "threads")
+        return Contestant(sharing.run, start=start)
+
+    return opened
+
+
+def _python(share: Callable[[Machine], Any], n: int, us: float, start: int) -> Open:
+    """`n` processes with a step in Python; `share(machine)`: the topology in which they are."""
+
+    def opened(stack: ExitStack) -> Contestant:
+        turns = turns_for(us * 1e3)
+        mix = cache(partial(turn, turns=turns))
+        sharing = Sharing(stack, share(BusyPython(turns)), mix, n, "processes")
+        return Contestant(sharing.run, start=start)
 
     return opened
 
 
 def python_shards(by: str | None, n: int, us: float, start: int) -> Open:
     """A contestant: processes with a step in Python."""
+    return _python(lambda made: _sharded(made, by, n), n, us, start)
 
-    def opened(stack: ExitStack) -> Contestant:
-        turns = turns_for(us * 1e3)
-        shards = Shards(
-            stack, BusyPython(turns), cache(partial(turn, turns=turns)), by, n, "processes"
-        )
-        return Contestant(shards.run, start=start)
 
-    return opened
+def python_elastic(n: int, us: float, start: int) -> Open:
+    """A contestant: an elastic stage of `n` worker processes, no fewer and no more, likewise."""
+    return _python(lambda made: hr.elastic(made, by="key", min=n, max=n), n, us, start)
 
 
 # -- three swaps that sleep -----------------------------------------------------------------------

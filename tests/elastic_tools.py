@@ -14,9 +14,11 @@ import numpy as np
 import headrace as hr
 from headrace.elastic import Assignment, Measurement, Move
 from headrace.keys import partition_of
+from headrace.reference.topology import ReferenceTopology
 
 EVENT = np.dtype([("key", "<i8"), ("value", "<i8")])
 SUM = np.dtype([("key", "<i8"), ("sum", "<i8")])
+VALUES = ["input_sequence", "output_index", "key", "sum"]
 NEVER = 3600.0  # seconds between two looks of the pool: the tests do what it would do
 
 
@@ -107,6 +109,33 @@ def retire_all_but_one(pool: Any) -> None:
         time.sleep(0.005)
 
 
+def kill(engine: hr.Engine, number: int, what: int = signal.SIGKILL) -> int:
+    """Send a signal to a worker; its pid."""
+    pid: int = pool_of(engine).stages[number].pid
+    os.kill(pid, what)
+    return pid
+
+
+def replaced(engine: hr.Engine, number: int, pid: int) -> None:
+    """Wait until a worker, of that pid, has been replaced, and the successor has caught up."""
+    pool = pool_of(engine)
+    wait_until(lambda: pool.stages[number].pid != pid and number not in pool._down)
+    wait_until(lambda: may_move(pool))
+
+
+def all_of(engine: hr.Engine) -> Any:
+    """All outputs that are unread, once all that was published is through."""
+    return np.concatenate([records.copy() for records in engine.outputs()])
+
+
+def compare(topology: Any, inputs: Any, made: Any, state: Any) -> None:
+    """Outputs and states are those of the reference."""
+    plain = ReferenceTopology(topology)
+    plain.publish(inputs)
+    assert state == plain.state
+    assert made[VALUES].tolist() == plain.outputs[VALUES].tolist()
+
+
 def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
     while not true():
@@ -116,6 +145,11 @@ def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:
 
 def rows(*pairs: tuple[int, int]) -> Any:
     return np.array(list(pairs), EVENT)
+
+
+def some(first: int, count: int = 60) -> Any:
+    """Events of 16 keys, with values from `first` on."""
+    return rows(*((number % 16, number) for number in range(first, first + count)))
 
 
 def keys_of(partition: int, partitions: int = 8) -> list[int]:

@@ -74,6 +74,20 @@ def workers() -> Figure:
     )
 
 
+def elastic_workers() -> Figure:
+    """The same step in an elastic stage, which has two worker processes, and one."""
+    one, two = "1 worker process", f"{OURS} (2 worker processes)"
+    work = f"elastic stage, Python step of {STEP_US} us"
+    return Figure(
+        "elastic-workers",
+        {
+            name: topologies.python_elastic(n, STEP_US, 200) for name, n in ((one, 1), (two, 2))
+        },
+        [Check(work, "2 worker processes", two, one, "rate", ">=", None)],
+        seconds=0.4,
+    )
+
+
 def shares() -> Figure:
     """Two shards that read one ring, each its share, and one machine that takes all."""
     one, keyed, by_index = "one takes all", f"{OURS} (by key)", f"{OURS} (by index)"
@@ -93,4 +107,4 @@ def shares() -> Figure:
     )
 
 
-FIGURES = (machines_in_sequence(), swaps(), workers(), shares())
+FIGURES = (machines_in_sequence(), swaps(), workers(), elastic_workers(), shares())

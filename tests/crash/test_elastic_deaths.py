@@ -15,14 +15,19 @@ from elastic_tools import (
     NEVER,
     AtRandom,
     Still,
+    all_of,
+    compare,
     deadly,
     elastic,
     keys_of,
+    kill,
     may_move,
     pool_of,
     processes,
+    replaced,
     rows,
     slow_total,
+    some,
     total,
     wait_until,
 )
@@ -36,38 +41,6 @@ from headrace.replay.spans import Span
 from headrace.runtime.again import Again
 from headrace.runtime.deadline import Deadline
 from headrace.runtime.task import Task
-
-VALUES = ["input_sequence", "output_index", "key", "sum"]
-
-
-def kill(engine: hr.Engine, number: int, what: int = signal.SIGKILL) -> int:
-    """Send a signal to a worker; its pid."""
-    pid: int = pool_of(engine).stages[number].pid
-    os.kill(pid, what)
-    return pid
-
-
-def replaced(engine: hr.Engine, number: int, pid: int) -> None:
-    """Wait until a worker, of that pid, has been replaced, and the successor has caught up."""
-    pool = pool_of(engine)
-    wait_until(lambda: pool.stages[number].pid != pid and number not in pool._down)
-    wait_until(lambda: may_move(pool))
-
-
-def all_of(engine: hr.Engine) -> list[Any]:
-    return [records.copy() for records in engine.outputs()]
-
-
-def compare(topology: Any, inputs: Any, made: list[Any], state: Any) -> None:
-    plain = ReferenceTopology(topology)
-    plain.publish(inputs)
-    assert state == plain.state
-    assert np.concatenate(made)[VALUES].tolist() == plain.outputs[VALUES].tolist()
-
-
-def some(first: int, count: int = 60) -> Any:
-    return rows(*((number % 16, number) for number in range(first, first + count)))
-
 
 # -- one death -----------------------------------------------------------------------------------
 
@@ -107,7 +80,7 @@ def test_without_a_journal_it_begins_anew_and_that_is_told(
         replaced(engine, 0, pid)
         engine.publish(rows((kept, 1), (lost, 1)))
         engine.drain(20)
-        made = np.concatenate(all_of(engine))
+        made = all_of(engine)
         assert made["sum"].tolist() == [5, 7, 6, 1]
         assert engine.state["total"] == {0: 6, 2: 1}
     assert "stage total.0 runs from event 2 on, with the initial state" in caplog.text
@@ -254,7 +227,7 @@ def test_poison_becomes_a_dead_letter(tmp_path: Path) -> None:
         replaced(engine, 0, pid)
         engine.publish(after)
         engine.drain(20)
-        made, state = np.concatenate(all_of(engine)), engine.state["deadly"]
+        made, state = all_of(engine), engine.state["deadly"]
     for place in ("processes", "threads"):  # it kills nobody who opens the journal
         with hr.Engine(
             topology, on_error="dead_letter", journal=journal, place=place, start_method="fork"

@@ -7,8 +7,7 @@ from mutants.planting import PYTHON, Planted
 WORKER, POOL = PYTHON + "runtime/elastic_worker.py", PYTHON + "runtime/pool.py"
 SPANS, SETTLING = PYTHON + "replay/spans.py", PYTHON + "runtime/settling.py"
 ROWS = PYTHON + "compose/rows.py"
-RANDOM = "property/test_elastic_differential.py::test_threads_equal_the_reference"
-KEYS = "property/test_elastic_differential.py::test_each_key_in_order_without_order"
+ALONE, POOLS = "unit/test_elastic_worker.py::test_", "unit/test_elastic_pool.py::test_"
 LIVE = "unit/test_elastic_live.py::"
 FAILURES = "unit/test_elastic_failures.py::"
 PROCESSES, SUCCESSION = "unit/test_elastic_processes.py::", "unit/test_elastic_succession.py::"
@@ -20,38 +19,38 @@ ELASTIC_MUTANTS = [
         "the state does not come along", "a partition begins anew at its new owner", WORKER,
         "if outcome[0].phase is Phase.READY and stepper is not None:",
         "if False:",
-        RANDOM),
+        ALONE + "all_that_was_held_back_is_stepped_on_the_state_that_came"),
     Planted(
         "one event too few held back", "the first event after the hand-over is lost", SPANS,
         "places, (first - self.first, end - self.first))",
         "places, (first - self.first + 1, end - self.first))",
-        RANDOM),
+        ALONE + "all_that_was_held_back_is_stepped_on_the_state_that_came"),
     Planted(
         "the owner does not stop", "it steps on behind the sequence of the hand-over", WORKER,
         "self._step_held(at, steps.first, steps.end)",
         "self._step_held(at, steps.first, steps.end + 1)",
-        RANDOM),
+        ALONE + "the_owner_stops_where_it_hands_over"),
     Planted(
         "a new owner that reads behind", "events are stepped again that the old one has stepped",
         WORKER,
         "if seat.phase is not Phase.OWNING or seat.at > seat.read:",
         "if seat.phase is not Phase.OWNING:",
-        RANDOM),
+        ALONE + "who_reads_behind_the_old_owner_does_not_step_what_that_has_stepped"),
     Planted(
         "events let go of that are held back", "a drain does not wait for them", WORKER,
         "        ends = [self._seats[at].releasable for at in self._moving]\n",
         "        ends: list[int] = []\n",
-        RANDOM),
+        ALONE + "what_is_held_back_is_not_let_go_of"),
     Planted(
         "outputs leave past what is held back", "they are not in order any more", WORKER,
         'inputs, self._limit, side="left"',
         'inputs, self.read, side="left"',
-        RANDOM),
+        ALONE + "outputs_wait_behind_what_is_held_back"),
     Planted(
         "nobody waits for the old owner's outputs", "those of a key overtake each other", WORKER,
         "isinstance(message, State) and not self._slot.ordered",
         "False and not self._slot.ordered",
-        KEYS),
+        ALONE + "a_state_waits_until_the_old_owners_outputs_were_read"),
     Planted(
         "a worker retires with what it holds", "what it has is lost", POOL,
         "            if assignment.owned(number):\n",
@@ -66,7 +65,7 @@ ELASTIC_MUTANTS = [
         "records of going positions numbered as of sorted ones", "ids stand twice", ROWS,
         "    begins = np.flatnonzero(np.diff(positions, prepend=positions[:1] - 1))\n",
         "    begins = np.flatnonzero(np.diff(positions, prepend=positions[:1] - 1) > 0)\n",
-        KEYS),
+        "unit/test_topology_layout.py::test_numbers_of_positions_that_go_back"),
     Planted(
         "what was given away is forgotten", "outputs that were not out when it died are lost",
         PYTHON + "elastic/succession.py", "        if each.worker == worker:\n",
@@ -94,11 +93,11 @@ ELASTIC_MUTANTS = [
         "                self._partitions[at], _ = replaced(before, number)\n"
         "                if self._partitions[at].target is None:\n"
         "                    self._on_way.discard(at)\n",
-        DEATHS + "the_owner_dies_while_it_should_hand_over"),
+        POOLS + "who_waits_for_one_that_dies_is_told"),
     Planted(
         "a partition moves to the dead", "it is on its way for ever", POOL,
         "                alive &= not {owner, target} & self._behind\n", "",
-        DEATHS + "nothing_is_moved_to_one_that_is_dead"),
+        POOLS + "nothing_moves_to_the_dead_or_from_it"),
     Planted(
         "processes mix their outputs", "nobody knows which of them are out",
         PYTHON + "runtime/placing.py",
@@ -115,7 +114,7 @@ ELASTIC_MUTANTS = [
         PYTHON + "runtime/elastic_remote.py",
         "            self._posts.put((self.run, messages.encode(message)))\n",
         "            self.run.pipe.send_bytes(messages.encode(message))\n",
-        DEATHS + "one_that_is_paused_holds_up_nobody_who_tells_it_something"),
+        POOLS + "who_tells_a_process_something_never_waits_for_its_pipe"),
     Planted(
         "poison is stepped over in a careful worker", "it kills its worker for ever", WORKER,
         "        if deaths and any(len(places) for _, places in parts):\n",

@@ -58,6 +58,16 @@ class Mixer(hr.Machine):
         ]
 
 
+# What a fan-out of machines `a` and `b` puts out.
+PAIR = Fanout(*(Mixer(name, EVENT, True, 2, True) for name in "ab")).output
+
+
+@hr.machine(event=PAIR, output=EVENT, initial=int)
+def pairs(state: int, a_key: int, b_venue: bytes, a_value: int) -> Any:
+    """Makes events of them again."""
+    return state + 1, [(a_key, b_venue, a_value + state)]
+
+
 @st.composite
 def topologies(draw: Any, in_order: bool = True, stateful: bool = True) -> Any:
     """A topology that takes EVENT; `in_order`: every shard is ordered."""

@@ -16,6 +16,8 @@ from elastic_tools import (
     SUM,
     AtRandom,
     Still,
+    all_of,
+    compare,
     elastic,
     keys_of,
     pool_of,
@@ -35,19 +37,6 @@ from headrace.errors import StateError, StepError, UsageError
 from headrace.reference.topology import ReferenceTopology
 from headrace.runtime.placing import lay_out_and_place
 from headrace.runtime.pool_load import Load
-
-VALUES = ["input_sequence", "output_index", "key", "sum"]
-
-
-def all_of(engine: hr.Engine) -> Any:
-    return np.concatenate([records.copy() for records in engine.outputs()])
-
-
-def compare(topology: Any, inputs: Any, made: Any, state: Any) -> None:
-    plain = ReferenceTopology(topology)
-    plain.publish(inputs)
-    assert state == plain.state
-    assert made[VALUES].tolist() == plain.outputs[VALUES].tolist()
 
 
 @hr.machine(event=SUM, initial=int)

@@ -189,3 +189,10 @@ def test_numbers_go_on_where_a_batch_before_has_ended() -> None:
     assert within(positions, (4, 2)).tolist() == [3, 4, 0, 0, 1, 2]
     assert within(positions, (3, 2)).tolist() == [0, 1, 0, 0, 1, 2]
     assert within(positions[:0], (4, 2)).tolist() == []
+
+
+def test_numbers_of_positions_that_go_back() -> None:
+    """As behind workers whose outputs are not brought in order."""
+    positions = np.array([4, 4, 2, 2, 2, 3, 1])
+    assert within(positions).tolist() == [0, 1, 0, 1, 2, 0, 0]
+    assert within(positions, (4, 0)).tolist() == [1, 2, 0, 1, 2, 0, 0]
