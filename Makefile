@@ -31,6 +31,10 @@ $(VENV)/installed: pyproject.toml
 	    "$$python" -m venv --clear $(VENV); \
 	fi
 	$(BIN)/python -m pip install -q 'pip>=23' 'setuptools>=77' 'Cython>=3.1' 'numpy>=2'
+	@# Compiling and unpacking at once: neither has two cores' worth to do all the time.
+	$(BIN)/python setup.py -q build_ext --inplace & compiling=$$!; \
+	$(BIN)/python .ci/extras.py own dev | xargs -d '\n' $(BIN)/python -m pip install -q; \
+	wait $$compiling
 	$(BIN)/python -m pip install -q --no-build-isolation -e '.[dev]'
 	@touch $@
 

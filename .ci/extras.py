@@ -1,4 +1,7 @@
-"""Prints the requirements of one extra of pyproject.toml that apply here, one a line."""
+"""Prints requirements of pyproject.toml that apply here, one a line.
+
+Arguments: the names of extras, or "own" for what the package itself needs.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,18 @@ import sys
 import tomllib
 from pathlib import Path
 
-from packaging.requirements import Requirement
+
+def applies(line: str) -> bool:
+    """Whether its marker, if it has one, is true here."""
+    if ";" not in line:
+        return True
+    from packaging.markers import Marker  # not there yet in an environment that is being made
+
+    return Marker(line.partition(";")[2]).evaluate()
+
 
 project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-for line in project["optional-dependencies"][sys.argv[1]]:
-    requirement = Requirement(line)
-    if requirement.marker is None or requirement.marker.evaluate():
-        requirement.marker = None
-        print(requirement)
+for name in sys.argv[1:]:
+    lines = project["dependencies"] if name == "own" else project["optional-dependencies"][name]
+    for line in filter(applies, lines):
+        print(line.partition(";")[0])
