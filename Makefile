@@ -31,10 +31,11 @@ $(VENV)/installed: pyproject.toml
 	    "$$python" -m venv --clear $(VENV); \
 	fi
 	$(BIN)/python -m pip install -q 'pip>=23' 'setuptools>=77' 'Cython>=3.1' 'numpy>=2'
-	@# Compiling and unpacking at once: neither has two cores' worth to do all the time.
-	$(BIN)/python setup.py -q build_ext --inplace & compiling=$$!; \
+	@mkdir -p build
+	@# Compiling and unpacking at once: neither has work for two cores all the time.
+	$(BIN)/python setup.py -q build_ext --inplace > build/compiled.txt 2>&1 & compiling=$$!; \
 	$(BIN)/python .ci/extras.py own dev | xargs -d '\n' $(BIN)/python -m pip install -q; \
-	wait $$compiling
+	wait $$compiling || { cat build/compiled.txt; exit 1; }
 	$(BIN)/python -m pip install -q --no-build-isolation -e '.[dev]'
 	@touch $@
 
