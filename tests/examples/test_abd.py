@@ -107,7 +107,10 @@ BUGS = [
 ]
 
 
-LONG = {"own stamp only", "quorum too small", "read without write-back", "retry at another node"}
+LONG = {
+    *("not synced", "own stamp only", "quorum too small", "read without write-back"),
+    "retry at another node",
+}
 
 
 @pytest.mark.parametrize("bug", cases(BUGS, LONG))

@@ -147,6 +147,7 @@ def test_warnings_are_worth_something(run: tuple[flights.Board, Array]) -> None:
     assert not state.expected_late
 
 
+@pytest.mark.torture
 def test_same_again(events: Array, run: tuple[flights.Board, Array]) -> None:
     """Another way of running it, in other batches, comes to the same."""
     state, records = run

@@ -253,7 +253,7 @@ def test_accounts_at_the_largest_amounts() -> None:
 
 
 def test_the_library_finds_nothing() -> None:
-    check_machine(ledger.ledger, ledger.some_events(800), journal=True)
+    check_machine(ledger.ledger, ledger.some_events(300), journal=True)
 
 
 def test_demonstration(tmp_path: Path) -> None:

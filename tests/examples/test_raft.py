@@ -90,8 +90,11 @@ def test_the_same_seed_gives_the_same_run(seed: int) -> None:
     assert one.digest != raft.simulation.run(seed + 100).digest
 
 
+LONG = {*SLOW, "snapshot without the client table", "unknown told as failed", "vote not synced"}
+
+
 @pytest.mark.parametrize(
-    "bug", cases(BUGS, {*SLOW, *(bug.name for bug in BUGS if bug.seeds > RARE_SEEDS)})
+    "bug", cases(BUGS, {*LONG, *(bug.name for bug in BUGS if bug.seeds > RARE_SEEDS)})
 )
 def test_a_planted_bug_is_found(bug: ProtocolBug) -> None:
     check_found(bug)

@@ -91,6 +91,8 @@ LONG = {  # `make torture` visits them
     "end while one publishes",
     "end while one of several publishes",
     "join while two publish",
+    "join while two publish to another",
+    "join while two publish, weak memory",
     "all sleep, one joins behind",
 }
 

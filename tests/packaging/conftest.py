@@ -7,11 +7,11 @@ import sys
 import pytest
 from packages import (
     Installed,
-    copy_tree,
-    lend_translations,
+    lend_built,
     make_environment,
+    make_sdist,
+    make_wheel,
     run,
-    unpack,
 )
 
 
@@ -19,17 +19,13 @@ from packages import (
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """Compiled without optimisation, and with the build requirements installed here: quick.
 
-    What Cython made of the same sources is taken from this tree, if it was built here.
+    What Cython made of the same sources, and most of what was compiled of that, is taken from this
+    tree, if it was built here; `test_all_is_compiled_from_an_sdist` takes nothing.
     """
     folder = tmp_path_factory.mktemp("dist")
-    copy_tree(folder / "tree")
-    build = "import setuptools.build_meta as b; b.build_{}('..')"
-    run(sys.executable, "-c", build.format("sdist"), cwd=folder / "tree")
-    (sdist,) = folder.glob("*.tar.gz")
-    unpacked = unpack(sdist, folder)
-    lend_translations(unpacked)
-    run(sys.executable, "-c", build.format("wheel"), cwd=unpacked, CFLAGS="-O0")
-    (wheel,) = folder.glob("*.whl")
+    sdist, unpacked = make_sdist(folder)
+    lend_built(unpacked)
+    wheel = make_wheel(unpacked)
     python, site_packages = make_environment(folder / "venv")
     pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "--python", python]
     run(*pip, "install", "--no-deps", "--no-index", "--no-compile", wheel, cwd=folder)

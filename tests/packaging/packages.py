@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tarfile
 import venv
@@ -56,11 +57,37 @@ def unpack(sdist: Path, folder: Path) -> Path:
     return folder / sdist.name.removesuffix(".tar.gz")
 
 
-def lend_translations(tree: Path) -> None:
-    """Give a tree the C files that Cython made of this one; older than their sources, they are
-    made anew."""
-    for made in ROOT.glob("build/c-*"):
-        shutil.copytree(made, tree / "build" / made.name)
+BUILD = "import setuptools.build_meta as b; b.build_{}('..')"
+
+
+def make_sdist(folder: Path) -> tuple[Path, Path]:
+    """An sdist of this tree in `folder`, and where it is unpacked, beside it."""
+    copy_tree(folder / "tree")
+    run(sys.executable, "-c", BUILD.format("sdist"), cwd=folder / "tree")
+    (sdist,) = folder.glob("*.tar.gz")
+    return sdist, unpack(sdist, folder)
+
+
+def make_wheel(unpacked: Path) -> Path:
+    """A wheel of an unpacked sdist, beside it; compiled without optimisation, which is quicker."""
+    run(sys.executable, "-c", BUILD.format("wheel"), cwd=unpacked, CFLAGS="-O0")
+    (wheel,) = unpacked.parent.glob("*.whl")
+    return wheel
+
+
+COMPILED_ANEW = ("ringbuffer/ring.", "engine/native.", "engine/stepper.")
+
+
+def lend_built(tree: Path) -> None:
+    """Give a tree the C files that Cython made of this one, and what was compiled of most of them.
+
+    What is older than its sources is made anew.
+    """
+    for made in (*ROOT.glob("build/c-*"), *ROOT.glob("build/lib.*")):
+        shutil.copytree(made, tree / "build" / made.name, symlinks=True)
+    for module in COMPILED_ANEW:
+        for lent in tree.glob(f"build/lib.*/headrace/{module}*"):
+            lent.unlink()
 
 
 def make_environment(folder: Path) -> tuple[Path, Path]:

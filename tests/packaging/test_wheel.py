@@ -10,7 +10,15 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 import test_tidy
-from packages import ROOT, Installed, lend_dependencies, make_environment, run
+from packages import (
+    ROOT,
+    Installed,
+    lend_dependencies,
+    make_environment,
+    make_sdist,
+    make_wheel,
+    run,
+)
 
 pytestmark = [
     pytest.mark.packaging,
@@ -55,6 +63,14 @@ def test_wheel_contents(installed: Installed) -> None:
     unwanted = (".c", ".pyx", ".o", ".pyc")
     assert not [name for name in names if name.endswith(unwanted) or "/test_" in name]
     assert not [name for name in names if "/tests/" in name]
+
+
+@pytest.mark.torture
+def test_all_is_compiled_from_an_sdist(installed: Installed, tmp_path: Path) -> None:
+    """With nothing that was built before; it has what the wheel has that most of was lent to."""
+    _, unpacked = make_sdist(tmp_path)
+    made = set(zipfile.ZipFile(make_wheel(unpacked)).namelist())
+    assert made == set(zipfile.ZipFile(installed.wheel).namelist())
 
 
 def test_only_headrace_lands_at_top_level(installed: Installed) -> None:

@@ -37,7 +37,7 @@ VALUES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=1500)
+@settings(max_examples=800)
 @given(st.sampled_from(FORMATS), VALUES)
 def test_outputs_are_taken_and_refused_alike(form: Any, value: Any) -> None:
     dtype = np.dtype([("before", "i1"), ("field", form)])

@@ -103,7 +103,7 @@ def agree(history: Made, name: str, way: str) -> str:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", MODELS)
 @given(data=st.data())
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_the_quick_search_is_the_plain_one(name: str, way: str, data: st.DataObject) -> None:
     event(agree(data.draw(histories(name)), name, way))
 

@@ -106,7 +106,7 @@ def take(model: Model, tree: VirtualTree, event: tuple[str, int, str]) -> tuple[
     return model.request(what, path), getattr(tree, f"{what}_child")(path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_same_as_the_plain_model(data: st.DataObject) -> None:
     spec = data.draw(supervisors(2))

@@ -54,7 +54,7 @@ def play(
     return tree
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_promises(data: st.DataObject) -> None:
     spec = data.draw(supervisors(2))

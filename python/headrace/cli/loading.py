@@ -19,8 +19,6 @@ from typing import Any, TypeVar
 from headrace.compose import Pipeline, Topology
 from headrace.errors import HeadraceError, UsageError
 from headrace.machine import Machine
-from headrace.simulation import Simulation
-from headrace.simulation.journals import machine_of
 from headrace.system import System
 
 from .places import raised_at
@@ -155,7 +153,7 @@ def _lookup(
     found: Any = module
     parts = name.split(".")
     for place, part in enumerate(parts):
-        if isinstance(found, System | Simulation):  # a node's name may have dots
+        if isinstance(found, System) or _is_simulation(found):  # a node's name may have dots
             return _node_of(found, parts[place:])
         if not hasattr(found, part):
             known = all_in(module)
@@ -167,11 +165,20 @@ def _lookup(
     return found
 
 
-def _node_of(found: System | Simulation, parts: list[str]) -> Machine:
+def _is_simulation(found: Any) -> bool:
+    """Without importing the simulator: a file that has one has imported it."""
+    simulator = sys.modules.get("headrace.simulation")
+    return simulator is not None and isinstance(found, simulator.Simulation)
+
+
+def _node_of(found: Any, parts: list[str]) -> Machine:
     """`system.a`, as it runs live; `system.simulated.a` or `simulation.a`, as it is simulated."""
     if isinstance(found, System) and parts[0] == "simulated" and "simulated" not in found.nodes:
+        from headrace.simulation.journals import machine_of
+
         return machine_of(found, ".".join(parts[1:]))
-    return found.machine(".".join(parts))
+    machine: Machine = found.machine(".".join(parts))
+    return machine
 
 
 def _machine(found: Any, application: str) -> Machine | Topology:
