@@ -7,13 +7,24 @@ without gap or repeat.
 
 from __future__ import annotations
 
+import contextlib
+import threading
+
 import pytest
 from power_engine import Log, check_after, live
 
 from headrace import Engine, Journal, machine
-from headrace.simulation import SimulatedDisk
+from headrace.errors import HeadraceError
+from headrace.journal.reader import Reader
+from headrace.simulation import PowerCut, SimulatedDisk
 
 LEVELS = ("fsync", "os", "none")
+
+
+@machine(event=[("a", "i8")], initial=int)
+def counter(count: int, a: int) -> tuple[int, None]:
+    """Counts."""
+    return count + 1, None
 
 
 def operations(level: str) -> int:
@@ -43,10 +54,6 @@ def test_nothing_is_lost_without_a_cut(level: str) -> None:
 
 def test_what_is_acknowledged_first_relies_on_nothing_unsynced() -> None:
     # Opening writes a frame of its own, a note, and who is acknowledged next is behind it.
-    @machine(event=[("a", "i8")], initial=int)
-    def counter(count: int, a: int) -> tuple[int, None]:
-        return count + 1, None
-
     disk = SimulatedDisk()
     for event in range(2):
         engine = Engine(counter, journal=Journal("/j", segment_bytes=1 << 20, disk=disk))
@@ -54,6 +61,30 @@ def test_what_is_acknowledged_first_relies_on_nothing_unsynced() -> None:
         for after in disk.power_cuts(50):
             with Engine(counter, journal=Journal("/j", disk=after)) as again:
                 assert again.sequence == event + 1, after.origin
+        engine.close()
+
+
+@pytest.mark.parametrize("operations", range(4))
+def test_a_snapshot_stands_behind_nothing_that_may_be_lost(
+    operations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of the newest inputs: from it on, the journal has what it has from its beginning on."""
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    disk = SimulatedDisk(sector_bytes=4096)
+    with Engine(counter, journal=Journal("/j", segment_bytes=1 << 16, disk=disk)) as engine:
+        engine.publish([(1,)], durable=True)
+    engine = Engine(counter, journal=Journal("/j", segment_bytes=1 << 16, disk=disk))
+    engine.snapshot()
+    disk.crash_at = len(disk.operations) + operations
+    with contextlib.suppress(PowerCut):
+        engine.publish([(2,)], durable=True)
+    for left in disk.power_cuts(50, seed=1):
+        reader = Reader(left, "/j")
+        assert list(reader.frames())
+        assert reader.end is not None
+        with Engine(counter, journal=Journal("/j", segment_bytes=1 << 16, disk=left)) as again:
+            assert again.sequence == reader.end.sequence
+    with contextlib.suppress(PowerCut, HeadraceError):
         engine.close()
 
 

@@ -13,7 +13,7 @@ INTERRUPTED = "unit/test_journal_interrupted.py::test_"
 REPLAY = "unit/test_replay.py::test_"
 OUTPUT_CUTS = "crash/test_output_journal_power_cuts.py::test_"
 FAULTS = "crash/test_engine_disk_faults.py::test_"
-DIFFERENTIAL = "property/test_journal_differential.py::test_"
+POWER_CUTS = "crash/test_engine_power_cuts.py::test_"
 
 RECORDER, KEEPER, JOURNALING, OPENING, OUTPUTS, ANSWERS, CALLING = (
     f"{PYTHON}runtime/{name}.py"
@@ -162,7 +162,7 @@ RECORDER_MUTANTS = [
     Planted(
         "its first note not synced", "a snapshot stands behind what may be lost", OPENING,
         "[opened], sync=True)", "[opened])",
-        DIFFERENTIAL + "a_snapshot_stands_behind_nothing_that_may_be_lost"),
+        POWER_CUTS + "a_snapshot_stands_behind_nothing_that_may_be_lost"),
     Planted(
         "frame stepped over from its beginning", "inputs before a snapshot are stepped over twice",
         OPENING,

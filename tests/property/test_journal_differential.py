@@ -17,9 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from journal_machines import BAD, BAD_BEHIND, EVENT, machines
-from journal_pair import CAPACITY, FOLDER, Pair, frames
-
-import headrace as hr
+from journal_pair import Pair
 
 ONE = st.tuples(st.integers(1, 5), st.integers(0, 2), st.integers(-9, 99))
 SPOILT = st.sampled_from([None, None, None, None, BAD, BAD_BEHIND])
@@ -223,26 +221,4 @@ def test_a_snapshot_in_the_place_of_one(operations: int, monkeypatch: pytest.Mon
     pair.take_disk(1)
     assert pair.open(PLAIN, None, "halt")
     pair.call(events_of([(1, 0, 0)], 1, None), "a", 1)
-    pair.end()
-
-
-@pytest.mark.parametrize("operations", range(4))
-def test_a_snapshot_stands_behind_nothing_that_may_be_lost(
-    operations: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One of the newest inputs: from it on, the journal has what it has from its beginning on."""
-    monkeypatch.setattr(threading, "excepthook", lambda _: None)
-    pair = Pair(machines()["dict"])
-    one = events_of([(1, 0, 0)], 1, None)
-    assert pair.open(PLAIN, None, "halt")
-    pair.publish(one, True)
-    pair.close()
-    assert pair.open(PLAIN, None, "halt")
-    pair.snapshot()
-    pair.disk.crash_at = len(pair.disk.operations) + operations
-    pair.publish(one, True)
-    for left in pair.disk.power_cuts(50, seed=1):
-        _, end, _ = frames(left, FOLDER)
-        with hr.Engine(pair.machine, CAPACITY, journal=hr.Journal(FOLDER, disk=left)) as engine:
-            assert engine.sequence == end
     pair.end()
