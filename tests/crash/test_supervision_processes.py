@@ -140,6 +140,15 @@ def start_script(how: str, folder: Path) -> subprocess.Popen[str]:
     return script
 
 
+def rest_of(script: subprocess.Popen[str]) -> tuple[str, str]:
+    """What it says until its end; `communicate` loses what came with a line that was read."""
+    assert script.stdout is not None
+    assert script.stderr is not None
+    said = script.stdout.read(), script.stderr.read()
+    script.wait(WAIT_S)
+    return said
+
+
 STOPPED = re.compile(r"child '(\w)' was stopped: shutdown")
 
 
@@ -147,7 +156,7 @@ def test_ctrl_c_stops_in_reverse_order(tmp_path: Path) -> None:
     """In a terminal, all processes of the group get the signal; the children don't heed it."""
     script = start_script("waits", tmp_path)
     os.killpg(script.pid, signal.SIGINT)
-    out, err = script.communicate(timeout=WAIT_S)
+    out, err = rest_of(script)
     assert STOPPED.findall(out) == ["c", "b", "a"]
     assert "has ended" not in out
     assert err.rstrip().endswith("KeyboardInterrupt")
@@ -156,6 +165,6 @@ def test_ctrl_c_stops_in_reverse_order(tmp_path: Path) -> None:
 
 def test_a_script_that_forgets_to_stop_its_tree_ends(tmp_path: Path) -> None:
     script = start_script("forgets", tmp_path)
-    out, err = script.communicate(timeout=WAIT_S)
+    out, err = rest_of(script)
     assert STOPPED.findall(out) == ["c", "b", "a"]
     assert (script.returncode, err) == (0, "")
