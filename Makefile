@@ -34,7 +34,8 @@ $(VENV)/installed: pyproject.toml
 	@mkdir -p build
 	@# Compiling and unpacking at once: neither has work for two cores all the time.
 	$(BIN)/python setup.py -q build_ext --inplace > build/compiled.txt 2>&1 & compiling=$$!; \
-	$(BIN)/python .ci/extras.py own dev | xargs -d '\n' $(BIN)/python -m pip install -q; \
+	$(BIN)/python .ci/extras.py own dev > build/requirements.txt; \
+	$(BIN)/python -m pip install -q -r build/requirements.txt; \
 	wait $$compiling || { cat build/compiled.txt; exit 1; }
 	$(BIN)/python -m pip install -q --no-build-isolation -e '.[dev]'
 	@touch $@
