@@ -6,7 +6,9 @@ through a pickle; and a successor takes a while to start, in which it may die, t
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,21 @@ def journal(folder: Path) -> hr.Journal:
     return hr.Journal(folder, level="none")
 
 
+@contextlib.contextmanager
+def compared(method: str, folder: Path) -> Iterator[tuple[hr.Engine, Any]]:
+    """An engine with two workers, and their pool, between its first events and its last ones.
+
+    In the end all must be as the reference says.
+    """
+    topology = elastic(min=2)
+    with processes(topology, start_method=method, journal=journal(folder)) as engine:
+        engine.publish(PIECES[0])
+        yield engine, pool_of(engine)
+        engine.publish(PIECES[-1])
+        engine.drain(20)
+        compare(topology, np.concatenate(PIECES), all_of(engine), engine.state)
+
+
 def moved(pool: Any, *moves: tuple[int, int]) -> None:
     """Move partitions, each to a worker, and wait until they are there."""
     before = pool.moves
@@ -50,10 +67,7 @@ def moved(pool: Any, *moves: tuple[int, int]) -> None:
 def test_each_dies_and_its_successor_has_what_came_to_it_by_moves(
     method: str, tmp_path: Path
 ) -> None:
-    topology = elastic(min=2)
-    with processes(topology, start_method=method, journal=journal(tmp_path)) as engine:
-        pool = pool_of(engine)
-        engine.publish(PIECES[0])
+    with compared(method, tmp_path) as (engine, pool):
         moved(pool, (0, 1), (2, 1), (1, 0))
         engine.publish(PIECES[1])
         pid = kill(engine, 1)
@@ -66,10 +80,7 @@ def test_each_dies_and_its_successor_has_what_came_to_it_by_moves(
         replaced(engine, 0, pid)
         assert pool.owners == (1, 0, 1, 1, 0, 1, 0, 1)
         moved(pool, (0, 0), (3, 0))
-        engine.publish(PIECES[4])
-        engine.drain(20)
         assert [stage.restarts for stage in pool.stages] == [2, 1]
-        compare(topology, np.concatenate(PIECES), all_of(engine), engine.state)
 
 
 @METHODS
@@ -77,10 +88,7 @@ def test_who_dies_while_a_partition_is_on_its_way_leaves_it_with_its_owner(
     method: str, tmp_path: Path
 ) -> None:
     """First the receiver, which has not heard of it; then the owner, while the other holds back."""
-    topology = elastic(min=2)
-    with processes(topology, start_method=method, journal=journal(tmp_path)) as engine:
-        pool = pool_of(engine)
-        engine.publish(PIECES[0])
+    with compared(method, tmp_path) as (engine, pool):
         pid = kill(engine, 1, signal.SIGSTOP)
         assert pool.move([(0, 1)]) == 1
         engine.publish(PIECES[1])
@@ -96,9 +104,6 @@ def test_who_dies_while_a_partition_is_on_its_way_leaves_it_with_its_owner(
         replaced(engine, 0, pid)
         assert (pool.moving, pool.moves, pool.owners[0]) == (0, 0, 0)
         moved(pool, (0, 1), (2, 1))
-        engine.publish(PIECES[4])
-        engine.drain(20)
-        compare(topology, np.concatenate(PIECES), all_of(engine), engine.state)
 
 
 @METHODS

@@ -27,9 +27,7 @@ HELP = {
     "top": helptext.TOP,
     "journal": helptext.JOURNAL,
 }
-WITHOUT_ARGUMENTS = ("rings", "top")  # what they do then; the others show their help
-
-
+WITHOUT_ARGUMENTS = ("rings", "top")  # do something then; the others show their help
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
@@ -67,7 +65,6 @@ def loaded(name: str) -> Any:
     module = name.replace("-", "_")
     found = getattr(import_module(f"headrace.cli.{module}"), module)
     if isinstance(found, typer.Typer):
-        found.info.help = HELP[name]
         return typer.main.get_command(found)
     app = new_app()
     shows_help = name not in WITHOUT_ARGUMENTS

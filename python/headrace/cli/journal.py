@@ -26,7 +26,7 @@ LIMIT = 100
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="The journal's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
-journal = new_app(no_args_is_help=True)
+journal = new_app(no_args_is_help=True, help=helptext.JOURNAL)
 
 
 def folder_of(folder: str) -> str:
